@@ -1,0 +1,155 @@
+package core
+
+import (
+	"runtime"
+
+	"github.com/adjoint-go/adjoint/internal/engine"
+)
+
+// Array is an n-dimensional array of the engine. It is immutable and lazy, and
+// may be used from any goroutine. A nil *Array stands for an absent one.
+type Array struct {
+	// h is guarded by the engine lock; 0 once freed.
+	h engine.Handle
+	// trace is the innermost live trace whose values the array depends on.
+	trace   uint64
+	cleanup runtime.Cleanup
+	gone    gone
+}
+
+// gone says how an array lost its handle.
+type gone uint8
+
+const (
+	alive gone = iota
+	freed
+	scoped // its Tidy ended
+	leaked // its trace ended
+)
+
+// adopt makes an Array of a handle. scope owns it; without one the collector
+// does. The lock is held.
+func adopt(h engine.Handle, trace uint64, scope int64) *Array {
+	a := &Array{h: h, trace: trace}
+	if scope != 0 {
+		own(scope, a)
+	} else {
+		a.cleanup = runtime.AddCleanup(a, engine.Release, h)
+	}
+	return a
+}
+
+// enter opens the engine or panics with an *Error.
+func enter(op string) {
+	if err := engine.Enter(); err != nil {
+		panic(newError(op, nil, err))
+	}
+}
+
+// lack says why a has no handle.
+func lack(a *Array) error {
+	switch {
+	case a == nil:
+		return ErrNil
+	case a.gone == leaked:
+		return ErrLeaked
+	}
+	return ErrFreed
+}
+
+// Free frees the array's memory at once. Using it afterwards is an error with
+// ErrFreed; freeing twice, or nil, does nothing. An array that others were
+// computed from may be freed: what they need stays alive.
+func (a *Array) Free() {
+	if a == nil {
+		return
+	}
+	enter("Free")
+	if a.h != 0 {
+		a.cleanup.Stop()
+		engine.Free([]engine.Handle{a.h})
+		a.h, a.gone = 0, freed
+	}
+	engine.Leave()
+	runtime.KeepAlive(a)
+}
+
+// spec reads shape and dtype.
+func (a *Array) spec(op string) Spec {
+	if a == nil {
+		panic(newError(op, nil, ErrNil))
+	}
+	enter(op)
+	if a.h == 0 {
+		engine.Leave()
+		panic(newError(op, nil, lack(a)))
+	}
+	s := a.specLocked()
+	engine.Leave()
+	runtime.KeepAlive(a)
+	return s
+}
+
+func (a *Array) specLocked() Spec {
+	var info [64]int64
+	engine.Info(a.h, &info)
+	s := Spec{DType: DType(info[0] + 1), Shape: make([]int, info[1])}
+	for i := range s.Shape {
+		s.Shape[i] = int(info[4+i])
+	}
+	return s
+}
+
+// specNoFail is spec for error messages: what has none is an empty Spec.
+func (a *Array) specNoFail() Spec {
+	if a == nil || engine.Enter() != nil {
+		return Spec{}
+	}
+	defer engine.Leave()
+	if a.h == 0 {
+		return Spec{}
+	}
+	return a.specLocked()
+}
+
+// Spec returns the shape and the dtype.
+func (a *Array) Spec() Spec { return a.spec("Spec") }
+
+// Shape returns the size of each axis; a scalar has none.
+func (a *Array) Shape() []int { return a.spec("Shape").Shape }
+
+// DType returns the type of the elements.
+func (a *Array) DType() DType { return a.spec("DType").DType }
+
+// NDim returns the number of axes.
+func (a *Array) NDim() int { return len(a.spec("NDim").Shape) }
+
+// Size returns the number of elements.
+func (a *Array) Size() int { return sizeOf(a.spec("Size").Shape) }
+
+// NBytes returns the number of bytes that the elements take, row-contiguous.
+func (a *Array) NBytes() int {
+	s := a.spec("NBytes")
+	return sizeOf(s.Shape) * s.DType.Size()
+}
+
+// Dim returns the size of an axis; a negative axis counts from the last.
+func (a *Array) Dim(axis int) int {
+	s := a.spec("Dim")
+	ax := axis
+	if ax < 0 {
+		ax += len(s.Shape)
+	}
+	if ax < 0 || ax >= len(s.Shape) {
+		panic(&Error{Op: "Dim", Args: []Spec{s}, Err: axisError(axis, len(s.Shape)), Stack: callers()})
+	}
+	return s.Shape[ax]
+}
+
+func sizeOf(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}

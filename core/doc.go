@@ -1,0 +1,30 @@
+// Package core is Adjoint's array: values of the MLX engine with methods for
+// every operation.
+//
+//	x := core.From([]float32{1, 2, 3, 4}, 2, 2)
+//	y := x.MatMul(x).AddScalar(1)
+//	fmt.Println(y)
+//
+// Operations are lazy: they record what is to be computed, and [Eval], printing
+// or reading the elements computes it. An array is immutable and may be used
+// from any goroutine.
+//
+// An operation that cannot be done panics with an [*Error] that names the
+// operation, the shapes and dtypes, and the line. [Catch] and [Try] turn exactly
+// that type into an error:
+//
+//	func model(x *core.Array) (y *core.Array, err error) {
+//		defer core.Catch(&err)
+//		return x.MatMul(w).Tanh(), nil
+//	}
+//
+// Native memory is invisible to Go's collector. Arrays are freed when they are
+// collected, at once by [Array.Free], or together at the end of [Tidy], which
+// keeps only what its function returns. The transforms do the same for what a
+// traced function makes.
+//
+// The engine is made once by `adjoint setup`; see the README. Importing and
+// building need no engine.
+package core
+
+//go:generate go run ../internal/gen

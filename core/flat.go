@@ -1,0 +1,293 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/adjoint-go/adjoint/internal/engine"
+)
+
+// The flat layer: transforms of functions of plain lists of arrays. Packages
+// grad, vmap and compile put typed trees on top of it.
+
+// FlatFunc is a function of a list of arrays.
+type FlatFunc func(in []*Array) []*Array
+
+// traced makes a callback of f: it runs f on the arrays of a new trace in a
+// scope of their own, and hands its results to the engine.
+func traced(op string, trace uint64, outer *uint64, f func(in []*Array) ([]*Array, []int)) engine.Callback {
+	return func(hs []engine.Handle) (out []engine.Handle, outAxes []int) {
+		if err := engine.Enter(); err != nil {
+			panic(newError(op, nil, err))
+		}
+		id, s := openScope(trace)
+		in := make([]*Array, len(hs))
+		for i, h := range hs {
+			in[i] = adopt(h, trace, id)
+		}
+		engine.Leave()
+		// Also when f panics or ends its goroutine: the scope ends with it.
+		defer func() {
+			if engine.Enter() == nil {
+				closeScope(id, s, leaked)
+				*outer = s.outer
+				engine.Leave()
+			}
+		}()
+		results, axes := f(in)
+		if err := engine.Enter(); err != nil {
+			panic(newError(op, nil, err))
+		}
+		for i, r := range results {
+			if r == nil || r.h == 0 || r.trace != 0 && !engine.TraceLive(r.trace) {
+				engine.Leave()
+				why := lack(r)
+				if r != nil && r.h != 0 {
+					why = ErrLeaked
+				}
+				panic(newError(op, nil, fmt.Errorf("result %d: %w", i, why)))
+			}
+		}
+		for _, r := range results {
+			out = append(out, engine.Retain(r.h))
+			if r.trace < trace && r.trace > s.outer {
+				s.outer = r.trace
+			}
+		}
+		engine.Leave()
+		runtime.KeepAlive(results)
+		return out, axes
+	}
+}
+
+// transform calls the engine with the handles of in. The goroutine is locked to
+// its thread, since the engine may call back; when a callback ends the goroutine
+// the thread ends with it.
+func transform(op string, in []*Array, call func(trace uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int)) []*Array {
+	runtime.LockOSThread()
+	enter(op)
+	var outer uint64
+	hs := make([]engine.Handle, len(in))
+	for i, a := range in {
+		if a == nil || a.h == 0 {
+			engine.Leave()
+			runtime.UnlockOSThread()
+			panic(newError(op, nil, fmt.Errorf("array %d: %w", i, lack(a))))
+		}
+		if a.trace > outer {
+			outer = a.trace
+		}
+		hs[i] = a.h
+	}
+	if outer != 0 && !engine.TraceLive(outer) {
+		engine.Leave()
+		runtime.UnlockOSThread()
+		panic(newError(op, in, ErrLeaked))
+	}
+	var captured uint64
+	out, code := call(engine.NewTrace(), &captured, hs)
+	runtime.KeepAlive(in)
+	if code != engine.OK {
+		err := failed(op, in, code)
+		runtime.UnlockOSThread()
+		panic(err)
+	}
+	outer = max(outer, captured)
+	scope := engine.Scope()
+	results := make([]*Array, len(out))
+	for i, h := range out {
+		results[i] = adopt(h, outer, scope)
+	}
+	engine.Leave()
+	runtime.UnlockOSThread()
+	return results
+}
+
+// failed gives the lock back and returns what to panic with.
+func failed(op string, in []*Array, code int) any {
+	switch code {
+	case engine.GoFailed:
+		v, stack := engine.Failure()
+		engine.Leave()
+		switch v.(type) {
+		case *Error, *Panic:
+			return v
+		}
+		return &Panic{Value: v, Stack: stack}
+	case engine.WrongTrace:
+		engine.Leave()
+		return newError(op, nil, ErrLeaked)
+	case engine.Captured:
+		engine.Leave()
+		return errCaptured
+	}
+	msg := engine.Message()
+	engine.Leave()
+	return newError(op, nil, engineError(msg))
+}
+
+// errCaptured tells a Program's caller to run the function inline.
+var errCaptured = errors.New("the function captured an array of an outer trace")
+
+// Differentiate runs f on in and returns its results and the gradients of its
+// first result, a scalar, with respect to the arrays in[wrt]. The other results
+// have no gradient. op names the caller in errors.
+func Differentiate(op string, f FlatFunc, in []*Array, wrt []int) (results, grads []*Array) {
+	out := transform(op, in, func(trace uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int) {
+		return engine.Grad(traced(op, trace, outer, func(in []*Array) ([]*Array, []int) { return f(in), nil }), trace, hs, uint32s(wrt))
+	})
+	n := len(out) - len(wrt)
+	return out[:n], out[n:]
+}
+
+// PullBack runs f on in and returns its results and a function from cotangents,
+// one per result, to the gradients of in[wrt]. The function may be called many
+// times.
+func PullBack(op string, f FlatFunc, in []*Array, wrt []int) (results []*Array, pull func(cts []*Array) []*Array) {
+	var g engine.Graph
+	results = transform(op, in, func(trace uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int) {
+		out, graph, code := engine.VJP(traced(op, trace, outer, func(in []*Array) ([]*Array, []int) { return f(in), nil }), trace, hs, uint32s(wrt))
+		g = graph
+		return out, code
+	})
+	owner := &graph{g: g}
+	runtime.AddCleanup(owner, func(g engine.Graph) { engine.Later(g.Free) }, g)
+	for _, r := range results {
+		owner.trace = max(owner.trace, r.trace)
+	}
+	return results, func(cts []*Array) []*Array {
+		out := transform(op, cts, func(_ uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int) {
+			*outer = owner.trace
+			return owner.g.Run(hs)
+		})
+		runtime.KeepAlive(owner)
+		return out
+	}
+}
+
+// graph owns a graph of the engine.
+type graph struct {
+	g     engine.Graph
+	trace uint64
+}
+
+// PushForward runs f on in and returns its results and their tangents for
+// tangents of in[wrt].
+func PushForward(op string, f FlatFunc, in []*Array, wrt []int, tangents []*Array) (results, dresults []*Array) {
+	all := append(append([]*Array(nil), in...), tangents...)
+	out := transform(op, all, func(trace uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int) {
+		return engine.JVP(traced(op, trace, outer, func(in []*Array) ([]*Array, []int) { return f(in), nil }), trace, hs[:len(in)], uint32s(wrt), hs[len(in):])
+	})
+	return out[:len(out)/2], out[len(out)/2:]
+}
+
+// Vectorize maps f over one axis of each of in (-1: the array is passed whole).
+// f returns with its results the axis along which each is stacked; -1 stands
+// for a result that does not depend on a mapped array and is returned as it is.
+func Vectorize(op string, f func(in []*Array) ([]*Array, []int), in []*Array, axes []int) []*Array {
+	ax := make([]int32, len(axes))
+	for i, a := range axes {
+		ax[i] = int32(a)
+	}
+	return transform(op, in, func(trace uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int) {
+		return engine.VMap(traced(op, trace, outer, f), trace, hs, ax)
+	})
+}
+
+func uint32s(v []int) []uint32 {
+	out := make([]uint32, len(v))
+	for i, n := range v {
+		out[i] = uint32(n)
+	}
+	return out
+}
+
+// Program is the set of traces of one compiled function, by key.
+type Program struct {
+	p       engine.Program
+	cleanup runtime.Cleanup
+}
+
+// NewProgram returns an empty program. It is freed when it is collected.
+func NewProgram() *Program {
+	enter("compile.Of")
+	p := &Program{p: engine.NewProgram()}
+	p.cleanup = runtime.AddCleanup(p, func(e engine.Program) { engine.Later(e.Free) }, p.p)
+	engine.Leave()
+	return p
+}
+
+// Close drops the traces.
+func (p *Program) Close() {
+	if engine.Enter() == nil {
+		p.p.Clear()
+		engine.Leave()
+	}
+}
+
+// Len is the number of traces held.
+func (p *Program) Len() int {
+	enter("compile.Of")
+	defer engine.Leave()
+	return p.p.Len()
+}
+
+// Run replays the trace for key, the dtypes and sizes of in, and the current
+// stream; ok is false when there is none.
+func (p *Program) Run(op string, key []byte, in []*Array, shapeless bool) (out []*Array, ok bool) {
+	enter(op)
+	var trace uint64
+	var small [32]engine.Handle
+	hs := small[:0]
+	for i, a := range in {
+		if a == nil || a.h == 0 {
+			engine.Leave()
+			panic(newError(op, nil, fmt.Errorf("array %d: %w", i, lack(a))))
+		}
+		trace = max(trace, a.trace)
+		hs = append(hs, a.h)
+	}
+	if trace != 0 && !engine.TraceLive(trace) {
+		engine.Leave()
+		panic(newError(op, in, ErrLeaked))
+	}
+	res, code := p.p.Run(key, hs, shapeless)
+	if code == engine.Miss {
+		engine.Leave()
+		return nil, false
+	}
+	if code != engine.OK {
+		panic(failed(op, in, code))
+	}
+	scope := engine.Scope()
+	out = make([]*Array, len(res))
+	for i, h := range res {
+		out[i] = adopt(h, trace, scope)
+	}
+	engine.Leave()
+	runtime.KeepAlive(in)
+	runtime.KeepAlive(p)
+	return out, true
+}
+
+// Trace records f for key and in, and drops the least recently used traces
+// beyond limit; it returns how many. inline is true when f captured an array of
+// an outer trace, so that it cannot be recorded and must be called as it is.
+func (p *Program) Trace(op string, f FlatFunc, key []byte, in []*Array, shapeless bool, limit int) (evicted int, inline bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			if v != any(errCaptured) {
+				panic(v)
+			}
+			inline = true
+		}
+	}()
+	transform(op, in, func(trace uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int) {
+		ev, code := p.p.Trace(traced(op, trace, outer, func(in []*Array) ([]*Array, []int) { return f(in), nil }), trace, key, hs, shapeless, limit)
+		evicted = ev
+		return nil, code
+	})
+	runtime.KeepAlive(p)
+	return evicted, false
+}

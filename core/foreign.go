@@ -1,0 +1,151 @@
+package core
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/adjoint-go/adjoint/internal/engine"
+)
+
+// ForeignOp is an operation whose evaluation on the CPU is a Go function; package
+// plugins makes kernels of it. It works eagerly and inside every transform for
+// which it has a rule.
+type ForeignOp struct {
+	Name string
+	// Eval fills out from in. It runs on a thread of the engine while others may
+	// wait: it must not build or evaluate arrays. Its error fails the evaluation.
+	Eval func(in, out []ForeignBuffer) error
+	// VJP returns a cotangent for each primal, nil for zero.
+	VJP func(primals, cotangents, outputs []*Array) []*Array
+	// JVP returns a tangent for each output; a nil tangent is zero.
+	JVP func(primals, tangents []*Array) []*Array
+	// VMap evaluates a batch: axes holds the batch axis of each input, -1 for
+	// none, and the result that of each output.
+	VMap func(inputs []*Array, axes []int) (outputs []*Array, outAxes []int)
+	// Deterministic says that equal inputs give equal outputs, so that repeated
+	// calls may be merged.
+	Deterministic bool
+}
+
+// ForeignBuffer is a row-contiguous tensor during ForeignOp.Eval. Inputs must
+// not be written to, and no buffer may be kept.
+type ForeignBuffer struct {
+	DType DType
+	Shape []int
+	Bytes []byte
+}
+
+// Call builds a call with outputs of the given shapes and dtypes.
+func (op *ForeignOp) Call(inputs []*Array, shapes [][]int, dtypes []DType) []*Array {
+	if op.Eval == nil {
+		panic(newError(op.Name, nil, fmt.Errorf("the op has no Eval")))
+	}
+	if len(shapes) != len(dtypes) || len(shapes) == 0 {
+		panic(newError(op.Name, nil, fmt.Errorf("%d shapes and %d dtypes: want one of each per output", len(shapes), len(dtypes))))
+	}
+	var spec []int64
+	for i, s := range shapes {
+		if err := checkShape(s, false); err != nil {
+			panic(newError(op.Name, nil, fmt.Errorf("output %d: %w", i, err)))
+		}
+		if !dtypes[i].Valid() {
+			panic(newError(op.Name, nil, fmt.Errorf("output %d: %v is not a dtype", i, dtypes[i])))
+		}
+		spec = append(spec, int64(dtypes[i].number()), int64(len(s)))
+		for _, d := range s {
+			spec = append(spec, int64(d))
+		}
+	}
+	f := &engine.Foreign{Eval: func(in, out []engine.Buffer) error {
+		return op.Eval(foreignBuffers(in), foreignBuffers(out))
+	}}
+	f.VJP = func(primals, cts, outs []engine.Handle) []engine.Handle {
+		if op.VJP == nil {
+			panic(&Error{Op: op.Name, Err: fmt.Errorf("%w: the op has no VJP", ErrNotDifferentiable)})
+		}
+		return op.rule(len(primals), primals, [][]engine.Handle{primals, cts, outs}, func(g [][]*Array) ([]*Array, []int) {
+			return op.VJP(g[0], g[1], g[2]), nil
+		})
+	}
+	f.JVP = func(primals, tangents []engine.Handle, args []int) []engine.Handle {
+		if op.JVP == nil {
+			panic(&Error{Op: op.Name, Err: fmt.Errorf("%w: the op has no JVP", ErrNotDifferentiable)})
+		}
+		return op.rule(len(shapes), nil, [][]engine.Handle{primals, tangents}, func(g [][]*Array) ([]*Array, []int) {
+			all := make([]*Array, len(primals))
+			for i, a := range args {
+				all[a] = g[1][i]
+			}
+			return op.JVP(g[0], all), nil
+		})
+	}
+	f.VMap = func(in []engine.Handle, axes []int) (out []engine.Handle, outAxes []int) {
+		if op.VMap == nil {
+			panic(&Error{Op: op.Name, Err: fmt.Errorf("%w: the op has no VMap", ErrNoBatchRule)})
+		}
+		out = op.rule(len(shapes), nil, [][]engine.Handle{in}, func(g [][]*Array) ([]*Array, []int) {
+			r, ax := op.VMap(g[0], axes)
+			outAxes = ax
+			if len(ax) != len(r) {
+				panic(&Error{Op: op.Name, Err: fmt.Errorf("VMap returned %d outputs and %d axes", len(r), len(ax))})
+			}
+			return r, ax
+		})
+		return out, outAxes
+	}
+	return transform(op.Name, inputs, func(_ uint64, _ *uint64, hs []engine.Handle) ([]engine.Handle, int) {
+		return f.Call(op.Name, op.Deterministic, hs, spec, len(shapes))
+	})
+}
+
+// rule runs a rule on arrays of its own scope and returns handles of its want
+// results. A nil result is zeros like the array of zeroLike at its place.
+func (op *ForeignOp) rule(want int, zeroLike []engine.Handle, groups [][]engine.Handle, f func([][]*Array) ([]*Array, []int)) []engine.Handle {
+	enter(op.Name)
+	trace := engine.TraceCurrent()
+	id, s := openScope(trace)
+	arrays := make([][]*Array, len(groups))
+	for i, hs := range groups {
+		for _, h := range hs {
+			arrays[i] = append(arrays[i], adopt(h, 0, id))
+		}
+	}
+	engine.Leave()
+	defer func() {
+		if engine.Enter() == nil {
+			closeScope(id, s, leaked)
+			engine.Leave()
+		}
+	}()
+	results, _ := f(arrays)
+	if len(results) != want {
+		panic(&Error{Op: op.Name, Err: fmt.Errorf("a rule returned %d arrays, not %d", len(results), want)})
+	}
+	for i, r := range results {
+		if r == nil && zeroLike != nil {
+			results[i] = arrays[0][i].ZerosLike()
+		} else if r == nil {
+			panic(&Error{Op: op.Name, Err: fmt.Errorf("result %d of a rule: %w", i, ErrNil)})
+		}
+	}
+	enter(op.Name)
+	out := make([]engine.Handle, len(results))
+	for i, r := range results {
+		if r.h == 0 {
+			engine.Leave()
+			panic(&Error{Op: op.Name, Err: fmt.Errorf("result %d of a rule: %w", i, lack(r))})
+		}
+		out[i] = engine.Retain(r.h)
+	}
+	engine.Leave()
+	runtime.KeepAlive(results)
+	return out
+}
+
+func foreignBuffers(in []engine.Buffer) []ForeignBuffer {
+	out := make([]ForeignBuffer, len(in))
+	for i, b := range in {
+		out[i] = ForeignBuffer{DType(b.DType + 1), b.Shape, b.Bytes}
+	}
+	return out
+}

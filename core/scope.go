@@ -1,0 +1,83 @@
+package core
+
+import (
+	"runtime"
+
+	"github.com/adjoint-go/adjoint/internal/engine"
+)
+
+// scope owns the arrays that one thread makes while it is that thread's current
+// one. The table and the lists are guarded by the engine lock.
+type scope struct {
+	arrays []*Array
+	// trace is the trace that the scope belongs to, 0 for Tidy.
+	trace uint64
+	// outer is the innermost other trace whose arrays were used.
+	outer uint64
+	// parent is the scope that the thread had before.
+	parent int64
+}
+
+var scopes = struct {
+	all  map[int64]*scope
+	next int64
+}{all: map[int64]*scope{}}
+
+func own(id int64, a *Array) {
+	s := scopes.all[id]
+	s.arrays = append(s.arrays, a)
+	if a.trace < s.trace && a.trace > s.outer {
+		s.outer = a.trace
+	}
+}
+
+// openScope makes a new scope the thread's current one. The lock is held and the
+// goroutine locked to its thread.
+func openScope(trace uint64) (int64, *scope) {
+	scopes.next++
+	id := scopes.next
+	s := &scope{trace: trace, parent: engine.Scope()}
+	scopes.all[id] = s
+	engine.ScopeSet(id)
+	return id, s
+}
+
+// closeScope frees what the scope still owns and makes its parent current. The
+// lock is held.
+func closeScope(id int64, s *scope, why gone) {
+	var hs []engine.Handle
+	for _, a := range s.arrays {
+		if a.h != 0 {
+			hs = append(hs, a.h)
+			a.h, a.gone = 0, why
+		}
+	}
+	engine.Free(hs)
+	s.arrays = nil
+	delete(scopes.all, id)
+	engine.ScopeSet(s.parent)
+	if p := scopes.all[s.parent]; p != nil && s.outer < p.trace && s.outer > p.outer {
+		p.outer = s.outer
+	}
+}
+
+// release takes a out of the scope that is being closed and gives it to the
+// parent, or to the collector. The lock is held.
+func (s *scope) release(a *Array, id int64) {
+	h := a.h
+	if h == 0 || a.cleanup != (runtime.Cleanup{}) {
+		return
+	}
+	for i, b := range s.arrays {
+		if b == a {
+			s.arrays[i] = s.arrays[len(s.arrays)-1]
+			s.arrays = s.arrays[:len(s.arrays)-1]
+			if s.parent != 0 {
+				own(s.parent, a)
+			} else {
+				a.cleanup = runtime.AddCleanup(a, engine.Release, h)
+			}
+			return
+		}
+	}
+}

@@ -1,0 +1,49 @@
+// Go's side of the engine's C interface: one small function per entry, since cgo
+// cannot call through a pointer.
+#pragma once
+#include <stdlib.h>
+#include "native/ext/adj.h"
+
+extern const adj_api* adjoint_api;
+
+void* adjointLoad(const char* path, int deep, const char** err);
+const char* adjointOpen(void* ext, void* lib, void* fallback, const char** names, int n);
+
+// adjointAt makes an address that C gave as a number a pointer again.
+static void* adjointAt(uint64_t p) { return (void*)p; }
+static void adjointEnv(const char* k, const char* v) { setenv(k, v, 0); }
+static uint32_t adjointOps(void) { return adjoint_api->ops; }
+static const char* adjointError(void) { return adjoint_api->error(); }
+static int64_t adjointOp(uint32_t id, uint64_t* w, uint64_t trace) { return adjoint_api->op(id, w, trace); }
+static int64_t adjointArray(const void* d, const int* s, int n, int t, uint64_t* out) { return adjoint_api->array(d, s, n, t, out); }
+static void adjointFree(const uint64_t* h, uint64_t n) { adjoint_api->free(h, n); }
+static void adjointInfo(uint64_t h, int64_t* out) { adjoint_api->info(h, out); }
+static int adjointEvaluate(const uint64_t* h, uint64_t n, int async, uint64_t trace) { return adjoint_api->eval(h, n, async, trace); }
+static int adjointRead(uint64_t h, void* dst, uint64_t n, uint64_t trace) { return adjoint_api->read(h, dst, n, trace); }
+static uint64_t adjointRetain(uint64_t h) { return adjoint_api->retain(h); }
+static int adjointDevices(int t) { return adjoint_api->devices(t); }
+static int adjointDeviceInfo(int t, int i, char* b, uint64_t n) { return adjoint_api->device_info(t, i, b, n); }
+static int64_t adjointStreamNew(int t, int i) { return adjoint_api->stream_new(t, i); }
+static int64_t adjointStreamDefault(int t, int i) { return adjoint_api->stream_default(t, i); }
+static int64_t adjointStreamCurrent(void) { return adjoint_api->stream_current(); }
+static void adjointStreamUse(int64_t s) { adjoint_api->stream_use(s); }
+static int adjointStreamSync(int64_t s) { return adjoint_api->stream_sync(s); }
+static int64_t adjointScope(void) { return adjoint_api->scope(); }
+static void adjointScopeSet(int64_t s) { adjoint_api->scope_set(s); }
+static int adjointMemory(int what, uint64_t arg, uint64_t* out) { return adjoint_api->memory(what, arg, out); }
+static uint64_t adjointTraceCurrent(void) { return adjoint_api->trace_current(); }
+static int adjointTraceLive(uint64_t t) { return adjoint_api->trace_live(t); }
+static int adjointGrad(uint64_t fn, uint64_t tr, const uint64_t* in, uint64_t n, const uint32_t* w, uint64_t nw, uint64_t** out, uint64_t* nout) { return adjoint_api->grad(fn, tr, in, n, w, nw, out, nout); }
+static int adjointVJP(uint64_t fn, uint64_t tr, const uint64_t* in, uint64_t n, const uint32_t* w, uint64_t nw, uint64_t* g, uint64_t** out, uint64_t* nout) { return adjoint_api->vjp(fn, tr, in, n, w, nw, g, out, nout); }
+static int adjointGraphRun(uint64_t g, const uint64_t* in, uint64_t n, uint64_t** out, uint64_t* nout) { return adjoint_api->graph_run(g, in, n, out, nout); }
+static void adjointGraphFree(uint64_t g) { adjoint_api->graph_free(g); }
+static int adjointJVP(uint64_t fn, uint64_t tr, const uint64_t* in, uint64_t n, const uint32_t* w, uint64_t nw, const uint64_t* t, uint64_t** out, uint64_t* nout) { return adjoint_api->jvp(fn, tr, in, n, w, nw, t, out, nout); }
+static int adjointVMap(uint64_t fn, uint64_t tr, const uint64_t* in, const int* axes, uint64_t n, uint64_t** out, uint64_t* nout) { return adjoint_api->vmap(fn, tr, in, axes, n, out, nout); }
+static uint64_t adjointProgramNew(void) { return adjoint_api->program_new(); }
+static void adjointProgramFree(uint64_t p) { adjoint_api->program_free(p); }
+static int adjointProgramRun(uint64_t p, const char* k, uint64_t nk, const uint64_t* in, uint64_t n, int shapeless, uint64_t** out, uint64_t* nout) { return adjoint_api->program_run(p, k, nk, in, n, shapeless, out, nout); }
+static int adjointProgramTrace(uint64_t p, uint64_t fn, uint64_t tr, const char* k, uint64_t nk, const uint64_t* in, uint64_t n, int shapeless, uint64_t limit, uint64_t* evicted) { return adjoint_api->program_trace(p, fn, tr, k, nk, in, n, shapeless, limit, evicted); }
+static uint64_t adjointProgramSize(uint64_t p) { return adjoint_api->program_size(p); }
+static void adjointProgramClear(uint64_t p) { adjoint_api->program_clear(p); }
+static int adjointForeign(uint64_t op, const char* name, int det, const uint64_t* in, uint64_t n, const int64_t* spec, uint64_t nres, uint64_t** out, uint64_t* nout) { return adjoint_api->foreign(op, name, det, in, n, spec, nres, out, nout); }
+static int adjointForeignBuffers(uint64_t call, int64_t* out, uint64_t cap) { return adjoint_api->foreign_buffers(call, out, cap); }

@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+)
+
+// Callback is a Go function that the engine calls while it traces: it owns the
+// handles in, and returns handles that the engine takes over, with the axis of
+// each where the transform asks for it. It runs without the engine lock, on the
+// thread of the call that led to it.
+type Callback func(in []Handle) (out []Handle, axes []int)
+
+// failure is what a Go callback panicked with, and where. It is set just before
+// the C frames below are left and read by Failure just after, both under the
+// lock.
+var failure struct {
+	value any
+	stack []byte
+}
+
+// Failure returns what the Go callback panicked with that ended a call with
+// GoFailed, and the stack it had.
+func Failure() (value any, stack []byte) {
+	value, stack = failure.value, failure.stack
+	failure.value, failure.stack = nil, nil
+	return value, stack
+}
+
+// Foreign is an op whose evaluation and rules are Go functions.
+type Foreign struct {
+	// Eval runs on a stream's thread or on the thread that waits. The engine
+	// lock must not be taken in it.
+	Eval func(in, out []Buffer) error
+	// Rules run without the lock, on the thread of the transform. An error from
+	// one ends the transform as if it had panicked with it.
+	VJP  func(primals, cotangents, outputs []Handle) []Handle
+	JVP  func(primals, tangents []Handle, args []int) []Handle
+	VMap func(inputs []Handle, axes []int) ([]Handle, []int)
+}
+
+// Buffer is one row-contiguous tensor of a foreign op's evaluation.
+type Buffer struct {
+	DType int
+	Shape []int
+	Bytes []byte
+}
+
+// table numbers Go values that C holds.
+type table[T any] struct {
+	m    sync.Map
+	next atomic.Uint64
+}
+
+func (t *table[T]) put(v T) uint64 {
+	id := t.next.Add(1)
+	t.m.Store(id, v)
+	return id
+}
+
+func (t *table[T]) get(id uint64) T {
+	v, _ := t.m.Load(id)
+	return v.(T)
+}
+
+func (t *table[T]) drop(id uint64) { t.m.Delete(id) }
+
+var (
+	callbacks table[Callback]
+	foreigns  table[*Foreign]
+)
+
+// Foreigns is the number of foreign ops that the engine still refers to.
+func Foreigns() int {
+	n := 0
+	foreigns.m.Range(func(any, any) bool { n++; return true })
+	return n
+}
+
+// unlocked runs f without the engine lock and reports whether it came back. A
+// panic is kept for Failure. When f ends its goroutine (runtime.Goexit), unlocked does
+// not return: the frames of C++ below are abandoned together with the thread,
+// to which the goroutine is locked, and the lock stays free.
+func unlocked(f func()) (ok bool) {
+	mu.Unlock()
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if v := recover(); v != nil {
+			stack := debug.Stack()
+			mu.Lock()
+			failure.value, failure.stack = v, stack
+		}
+	}()
+	f()
+	returned = true
+	mu.Lock()
+	return true
+}

@@ -1,0 +1,164 @@
+package engine
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/adjoint-go/adjoint/internal/engine/native"
+)
+
+// Handle is an array of the engine; 0 is none.
+type Handle uint64
+
+// Codes that calls return. Others are not negative.
+const (
+	OK         = 0
+	Failed     = -1 // Message says why
+	WrongTrace = -2 // an array of a trace that is not live on this thread
+	GoFailed   = -3 // a Go callback failed; its panic is in the Callback
+	Miss       = -4 // a program has no entry for the key
+	Captured   = -5 // a trace captured an array of an outer trace
+)
+
+// ErrClosed is returned by Enter after Close.
+var ErrClosed = errors.New("the engine is closed")
+
+var (
+	mu     sync.Mutex
+	opened bool
+	closed bool
+	failed error // why opening failed; kept until the process ends
+
+	released struct {
+		sync.Mutex
+		list  []Handle
+		count atomic.Int64
+	}
+)
+
+// Enter takes the engine lock and opens the engine at first use. When it
+// returns an error the lock is not held.
+func Enter() error {
+	mu.Lock()
+	if opened && !closed {
+		if released.count.Load() > 0 {
+			drain()
+		}
+		return nil
+	}
+	err := enterSlow()
+	if err != nil {
+		mu.Unlock()
+	}
+	return err
+}
+
+func enterSlow() error {
+	switch {
+	case closed:
+		return ErrClosed
+	case failed != nil:
+		return failed
+	}
+	dir, m, err := native.Locate()
+	if err == nil {
+		err = open(dir, m)
+	}
+	if err != nil {
+		failed = err
+		return err
+	}
+	opened = true
+	return nil
+}
+
+// Leave gives the engine lock back.
+func Leave() { mu.Unlock() }
+
+// Open opens the engine in dir in place of the one that Enter would find. It
+// must come before the first use.
+func Open(dir string) error {
+	mu.Lock()
+	defer mu.Unlock()
+	if opened {
+		return errors.New("engine: it is open already")
+	}
+	m, err := native.Check(dir, true)
+	if err == nil {
+		err = open(dir, m)
+	}
+	opened = err == nil
+	return err
+}
+
+// Close makes every later use fail with ErrClosed. Arrays that exist may still
+// be freed; the libraries stay loaded, since MLX cannot be unloaded.
+func Close() {
+	mu.Lock()
+	defer mu.Unlock()
+	closed = true
+}
+
+// Reopen undoes Close, for tests.
+func Reopen() {
+	mu.Lock()
+	defer mu.Unlock()
+	closed = false
+}
+
+// Release queues h to be freed by the next Enter. It may be called from any
+// goroutine, also from cleanups, with or without the lock.
+func Release(h Handle) {
+	released.Lock()
+	released.list = append(released.list, h)
+	released.count.Store(int64(len(released.list)))
+	released.Unlock()
+}
+
+// drain frees what was released. The lock is held.
+func drain() {
+	released.Lock()
+	list := released.list
+	released.list = nil
+	released.count.Store(0)
+	released.Unlock()
+	Free(list)
+	for _, q := range deferred.take() {
+		q()
+	}
+}
+
+// deferred holds frees of things other than arrays.
+var deferred queue
+
+type queue struct {
+	sync.Mutex
+	list []func()
+}
+
+func (q *queue) take() []func() {
+	q.Lock()
+	defer q.Unlock()
+	l := q.list
+	q.list = nil
+	return l
+}
+
+// Later queues f to be run under the lock by a later Enter.
+func Later(f func()) {
+	deferred.Lock()
+	deferred.list = append(deferred.list, f)
+	deferred.Unlock()
+	released.Lock()
+	released.count.Add(1)
+	released.Unlock()
+}
+
+// Name returns the op's name in the table.
+func (o Op) Name() string { return opNames[o] }
+
+var traces atomic.Uint64
+
+// NewTrace returns a fresh trace number; later traces have greater ones.
+func NewTrace() uint64 { return traces.Add(1) }

@@ -1,0 +1,105 @@
+// The C interface between Go and the engine. Every call but adj_thread_token
+// and adj_put_free is made under the engine lock, which Go holds.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Return codes of calls. Positive values belong to the call.
+enum {
+  ADJ_OK = 0,
+  ADJ_ERROR = -1, // the engine's message is in error()
+  ADJ_TRACE = -2, // a tracer of a trace that is not live on this thread
+  ADJ_GO = -3, // a Go callback failed; its panic is kept on the Go side
+  ADJ_MISS = -4, // a program has no entry for this key
+  ADJ_CAPTURE = -5, // a trace captured what it may not
+};
+
+// Kinds of callback into Go.
+typedef struct adj_callbacks {
+  // Runs a traced Go function: n inputs in, results in a malloc'ed block at *out.
+  int (*function)(uint64_t fn, const uint64_t* in, uint64_t n, uint64_t** out, uint64_t* nout);
+  // Evaluates a foreign op on a stream's thread; 0, or a malloc'ed message.
+  char* (*eval)(uint64_t op, uint64_t call);
+  // Rules of a foreign op: kind 0 vjp, 1 jvp, 2 vmap. in is laid out by kind.
+  int (*rule)(uint64_t op, int kind, const uint64_t* in, uint64_t n, uint64_t** out, uint64_t* nout);
+  // The last reference to a foreign op is gone.
+  void (*drop)(uint64_t op);
+} adj_callbacks;
+
+typedef struct adj_api {
+  const char* (*error)(void);
+  // Builds op id from w and leaves its results there. Returns the scope of this
+  // thread (0: none) or a code. trace is the innermost trace of the inputs.
+  int64_t (*op)(uint32_t id, uint64_t* w, uint64_t trace);
+  uint32_t ops;
+
+  int64_t (*array)(const void* data, const int* shape, int ndim, int dtype, uint64_t* out);
+  void (*free)(const uint64_t* h, uint64_t n);
+  // info: dtype, ndim, status, tracer, sizes…
+  void (*info)(uint64_t h, int64_t* out);
+  int (*eval)(const uint64_t* h, uint64_t n, bool async, uint64_t trace);
+  // Copies the evaluated, row-contiguous bytes of h to dst.
+  int (*read)(uint64_t h, void* dst, uint64_t nbytes, uint64_t trace);
+  uint64_t (*retain)(uint64_t h);
+
+  // Threads, devices and streams.
+  int (*devices)(int type);
+  int (*device_info)(int type, int index, char* buf, uint64_t cap);
+  int64_t (*stream_new)(int type, int index);
+  int64_t (*stream_default)(int type, int index);
+  int64_t (*stream_current)(void);
+  void (*stream_use)(int64_t s);
+  int (*stream_sync)(int64_t s);
+  int64_t (*scope)(void);
+  void (*scope_set)(int64_t s);
+
+  int (*memory)(int what, uint64_t arg, uint64_t* out);
+
+  // Transforms. in: handles of the inputs. *out is a malloc'ed block: the
+  // function's results, then what the transform adds.
+  // grad: the first result is the scalar loss, the others have no gradient.
+  int (*grad)(uint64_t fn, uint64_t trace, const uint64_t* in, uint64_t n,
+      const uint32_t* wrt, uint64_t nwrt, uint64_t** out, uint64_t* nout);
+  // vjp: *pullback is a graph from cotangents to gradients, see graph_run.
+  int (*vjp)(uint64_t fn, uint64_t trace, const uint64_t* in, uint64_t n,
+      const uint32_t* wrt, uint64_t nwrt, uint64_t* pullback, uint64_t** out, uint64_t* nout);
+  int (*graph_run)(uint64_t g, const uint64_t* in, uint64_t n, uint64_t** out, uint64_t* nout);
+  void (*graph_free)(uint64_t g);
+  int (*jvp)(uint64_t fn, uint64_t trace, const uint64_t* in, uint64_t n,
+      const uint32_t* wrt, uint64_t nwrt, const uint64_t* tangents, uint64_t** out, uint64_t* nout);
+  // The function's reply holds the axis of each result behind the results.
+  int (*vmap)(uint64_t fn, uint64_t trace, const uint64_t* in, const int* axes, uint64_t n,
+      uint64_t** out, uint64_t* nout);
+
+  // Programs: a set of traces of one function.
+  uint64_t (*program_new)(void);
+  void (*program_free)(uint64_t p);
+  int (*program_run)(uint64_t p, const char* key, uint64_t nkey, const uint64_t* in, uint64_t n,
+      bool shapeless, uint64_t** out, uint64_t* nout);
+  int (*program_trace)(uint64_t p, uint64_t fn, uint64_t trace, const char* key, uint64_t nkey,
+      const uint64_t* in, uint64_t n, bool shapeless, uint64_t limit, uint64_t* evicted);
+  uint64_t (*program_size)(uint64_t p);
+  void (*program_clear)(uint64_t p);
+
+  // Foreign ops.
+  int (*foreign)(uint64_t op, const char* name, bool deterministic, const uint64_t* in, uint64_t n,
+      const int64_t* spec, uint64_t nout_arrays, uint64_t** out, uint64_t* nout);
+  int (*foreign_buffers)(uint64_t call, int64_t* out, uint64_t cap);
+
+  // The innermost trace of this thread, and whether a trace is live on it.
+  uint64_t (*trace_current)(void);
+  bool (*trace_live)(uint64_t id);
+} adj_api;
+
+typedef const adj_api* (*adj_open_fn)(
+    void* (*resolve)(const char* name, void* data), void* data,
+    const adj_callbacks* callbacks, const char** missing);
+
+#ifdef __cplusplus
+}
+#endif

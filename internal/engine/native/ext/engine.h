@@ -1,0 +1,106 @@
+// What the parts of the engine share.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "ext/adj.h"
+#include "ext/words.h"
+#include "mlx/mlx.h"
+#include "mlx/primitives.h"
+
+namespace adj {
+
+using mlx::core::array;
+using mlx::core::Stream;
+
+extern adj_callbacks go;
+
+void set_error(const std::string& what);
+
+inline array& arr(uint64_t h) {
+  return *reinterpret_cast<array*>(h);
+}
+inline uint64_t handle(array a) {
+  return reinterpret_cast<uint64_t>(new array(std::move(a)));
+}
+std::vector<array> arrays(const uint64_t* h, uint64_t n);
+// give leaves arrays in a malloc'ed block of handles.
+void give(std::vector<array> v, uint64_t** out, uint64_t* nout);
+
+// GoError ends a C++ frame after a Go callback failed.
+struct GoError {};
+
+// CaptureError ends a trace that met an array it may not capture.
+struct CaptureError {
+  std::string what;
+};
+
+// guarded runs f and turns what it throws into a code.
+int guarded(const std::function<void()>& f);
+
+// call_go runs a traced Go function on arrays, as trace number trace. axes, when
+// given, receives the axis that the function's reply names for each result.
+std::vector<array> call_go(
+    uint64_t fn, uint64_t trace, const std::vector<array>& in, std::vector<int>* axes = nullptr);
+
+// A trace is live on this thread while the object lives.
+class LiveTrace {
+ public:
+  explicit LiveTrace(uint64_t id);
+  ~LiveTrace();
+  LiveTrace(const LiveTrace&) = delete;
+};
+
+// shallow returns outputs preceded by stop_gradient nodes placed so that no
+// recursive walk over the result goes deeper than a few hundred levels; stop is
+// their number.
+std::vector<array> shallow(const std::vector<array>& outputs, size_t* stop);
+
+// A Graph is a recorded computation from placeholders to outputs that can be
+// repeated on other inputs. It holds primitives and constants, not the arrays
+// of the trace.
+class Graph {
+ public:
+  // Records what outputs compute from placeholders. known is called for every
+  // array that is reached and does not depend on a placeholder.
+  Graph(const std::vector<array>& placeholders, const std::vector<array>& outputs,
+      const std::function<void(const array&)>& constant);
+  // Repeats the computation. infer asks the primitives for the shapes.
+  std::vector<array> run(const std::vector<array>& in, bool infer) const;
+  // same returns the name of the first op that differs, or nothing.
+  std::string difference(const Graph& other) const;
+  void eval_constants();
+  size_t nodes() const {
+    return nodes_.size();
+  }
+
+ private:
+  struct Node {
+    std::shared_ptr<mlx::core::Primitive> primitive;
+    std::vector<uint32_t> in; // slots
+    std::vector<mlx::core::Shape> shapes;
+    std::vector<mlx::core::Dtype> dtypes;
+  };
+  // Slots: the inputs, the constants, then the results of the nodes in order.
+  size_t inputs_ = 0, slots_ = 0;
+  std::vector<array> constants_;
+  std::vector<Node> nodes_;
+  std::vector<uint32_t> outputs_;
+};
+
+// Evaluation on the calling thread; see inline.cpp.
+void inline_init();
+bool eval_inline(std::vector<array> outputs);
+void queue_used();
+
+// The streams of this process by number, and this thread's set-up.
+const Stream& stream(int64_t s);
+void ensure_thread();
+
+// Entries of the api that live in other files.
+void fill_transforms(adj_api* api);
+void fill_program(adj_api* api);
+void fill_foreign(adj_api* api);
+
+} // namespace adj

@@ -1,0 +1,226 @@
+// Recording and repeating computations.
+#include <unordered_map>
+
+#include "ext/engine.h"
+
+namespace adj {
+
+using namespace mlx::core;
+
+// topological returns the arrays that outputs depend on, inputs first, one per
+// primitive, without recursion.
+static std::vector<array> topological(
+    const std::vector<array>& outputs, const std::function<bool(const array&)>& enter) {
+  std::vector<array> order;
+  std::unordered_map<uintptr_t, bool> seen;
+  std::vector<std::pair<array, size_t>> stack;
+  auto visit = [&](const array& a) {
+    if (seen.count(a.id())) {
+      return;
+    }
+    seen[a.id()] = true;
+    for (auto& s : a.siblings()) {
+      seen[s.id()] = true;
+    }
+    if (enter(a)) {
+      stack.push_back({a, 0});
+    }
+  };
+  for (auto& o : outputs) {
+    visit(o);
+    while (!stack.empty()) {
+      auto& [a, next] = stack.back();
+      if (next < a.inputs().size()) {
+        array in = a.inputs()[next++];
+        visit(in);
+        continue;
+      }
+      order.push_back(a);
+      stack.pop_back();
+    }
+  }
+  return order;
+}
+
+std::vector<array> shallow(const std::vector<array>& outputs, size_t* stop) {
+  constexpr int step = 500;
+  *stop = 0;
+  std::unordered_map<uintptr_t, int> depth;
+  std::vector<array> stops;
+  for (auto& a : topological(outputs, [](const array& a) { return a.has_primitive(); })) {
+    int d = 0;
+    for (auto& in : a.inputs()) {
+      auto it = depth.find(in.id());
+      if (it != depth.end() && it->second >= d) {
+        d = it->second + 1;
+      }
+    }
+    // A level is stopped as soon as a chain reaches it, and counts from 0 again.
+    if (d >= step) {
+      stops.push_back(stop_gradient(a, a.primitive().stream()));
+      d = 0;
+    }
+    depth[a.id()] = d;
+    for (auto& s : a.siblings()) {
+      depth[s.id()] = d;
+    }
+  }
+  if (stops.empty()) {
+    return outputs;
+  }
+  *stop = stops.size();
+  stops.insert(stops.end(), outputs.begin(), outputs.end());
+  return stops;
+}
+
+Graph::Graph(
+    const std::vector<array>& placeholders, const std::vector<array>& outputs,
+    const std::function<void(const array&)>& constant) {
+  inputs_ = placeholders.size();
+  std::unordered_map<uintptr_t, bool> dynamic; // depends on a placeholder
+  for (auto& p : placeholders) {
+    dynamic[p.id()] = true;
+  }
+  auto order = topological(outputs, [&](const array& a) {
+    return a.has_primitive() && !dynamic.count(a.id());
+  });
+  std::vector<array> tape;
+  for (auto& a : order) {
+    bool dyn = false;
+    for (auto& in : a.inputs()) {
+      auto it = dynamic.find(in.id());
+      dyn = dyn || (it != dynamic.end() && it->second);
+    }
+    dynamic[a.id()] = dyn;
+    for (auto& s : a.siblings()) {
+      dynamic[s.id()] = dyn;
+    }
+    if (dyn) {
+      tape.push_back(a);
+    } else {
+      constant(a);
+    }
+  }
+  // Slots of inputs and constants come first, so the constants are found first.
+  std::unordered_map<uintptr_t, uint32_t> slot;
+  for (size_t i = 0; i < placeholders.size(); i++) {
+    slot[placeholders[i].id()] = i;
+  }
+  auto is_dynamic = [&](const array& a) {
+    auto it = dynamic.find(a.id());
+    return it != dynamic.end() && it->second;
+  };
+  auto keep = [&](const array& a) {
+    if (is_dynamic(a) || slot.count(a.id())) {
+      return;
+    }
+    if (!a.has_primitive()) {
+      constant(a);
+    }
+    slot[a.id()] = inputs_ + constants_.size();
+    constants_.push_back(a);
+  };
+  for (auto& a : tape) {
+    for (auto& in : a.inputs()) {
+      keep(in);
+    }
+  }
+  for (auto& o : outputs) {
+    keep(o);
+  }
+  slots_ = inputs_ + constants_.size();
+  for (auto& a : tape) {
+    Node n;
+    n.primitive = a.primitive_ptr();
+    for (auto& in : a.inputs()) {
+      n.in.push_back(slot.at(in.id()));
+    }
+    for (auto& o : a.outputs()) {
+      slot[o.id()] = slots_++;
+      n.shapes.push_back(o.shape());
+      n.dtypes.push_back(o.dtype());
+    }
+    nodes_.push_back(std::move(n));
+  }
+  for (auto& o : outputs) {
+    outputs_.push_back(slot.at(o.id()));
+  }
+}
+
+std::vector<array> Graph::run(const std::vector<array>& in, bool infer) const {
+  std::vector<array> slots;
+  slots.reserve(slots_);
+  slots.insert(slots.end(), in.begin(), in.end());
+  slots.insert(slots.end(), constants_.begin(), constants_.end());
+  for (auto& n : nodes_) {
+    std::vector<array> args;
+    args.reserve(n.in.size());
+    for (auto i : n.in) {
+      args.push_back(slots[i]);
+    }
+    if (n.shapes.size() == 1) {
+      Shape shape = infer ? n.primitive->output_shapes(args).at(0) : n.shapes[0];
+      slots.emplace_back(std::move(shape), n.dtypes[0], n.primitive, std::move(args));
+      continue;
+    }
+    auto shapes = infer ? n.primitive->output_shapes(args) : n.shapes;
+    for (auto& o : array::make_arrays(std::move(shapes), n.dtypes, n.primitive, args)) {
+      slots.push_back(std::move(o));
+    }
+  }
+  std::vector<array> out;
+  out.reserve(outputs_.size());
+  for (auto o : outputs_) {
+    out.push_back(slots[o]);
+  }
+  return out;
+}
+
+void Graph::eval_constants() {
+  std::vector<array> lazy;
+  for (auto& c : constants_) {
+    if (c.status() == array::Status::unscheduled) {
+      lazy.push_back(c);
+    }
+  }
+  if (!lazy.empty() && !eval_inline(lazy)) {
+    eval(lazy);
+  }
+}
+
+static bool equal_bits(const array& a, const array& b) {
+  if (a.dtype() != b.dtype() || a.shape() != b.shape()) {
+    return false;
+  }
+  if (a.id() == b.id()) {
+    return true;
+  }
+  if (!a.flags().row_contiguous || !b.flags().row_contiguous) {
+    return false;
+  }
+  return std::memcmp(a.data<char>(), b.data<char>(), a.nbytes()) == 0;
+}
+
+std::string Graph::difference(const Graph& g) const {
+  if (nodes_.size() != g.nodes_.size()) {
+    return "the number of ops";
+  }
+  for (size_t i = 0; i < nodes_.size(); i++) {
+    auto &a = nodes_[i], &b = g.nodes_[i];
+    if (std::strcmp(a.primitive->name(), b.primitive->name()) != 0 || a.in != b.in ||
+        a.dtypes != b.dtypes || !a.primitive->is_equivalent(*b.primitive)) {
+      return a.primitive->name();
+    }
+  }
+  if (outputs_ != g.outputs_ || constants_.size() != g.constants_.size()) {
+    return "an output";
+  }
+  for (size_t i = 0; i < constants_.size(); i++) {
+    if (!equal_bits(constants_[i], g.constants_[i])) {
+      return "a constant";
+    }
+  }
+  return "";
+}
+
+} // namespace adj

@@ -1,0 +1,192 @@
+// Programs: the traces of one compiled function, by key.
+#include <list>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "ext/engine.h"
+#include "mlx/export.h"
+#include "mlx/transforms_impl.h"
+
+namespace adj {
+
+using namespace mlx::core;
+
+namespace {
+
+struct Entry {
+  std::string key;
+  Graph graph;
+  bool shapeless;
+  std::vector<Shape> traced; // shapeless: the sizes of the first trace
+  bool trusted = false; // shapeless: a second trace at other sizes agreed
+};
+
+struct Program {
+  std::list<Entry> entries; // most recently used first
+  std::unordered_map<std::string, std::list<Entry>::iterator> index;
+};
+
+Program& get(uint64_t p) {
+  return *reinterpret_cast<Program*>(p);
+}
+
+// full_key extends Go's part of the key (structure, static leaves, mode) by the
+// stream and the dtypes and sizes of the inputs. A shapeless key holds a class
+// per axis: 0, 1 or more.
+std::string full_key(
+    const char* key, uint64_t nkey, const std::vector<array>& in, bool shapeless) {
+  std::string k(key, nkey);
+  auto put = [&](int64_t v) { k.append(reinterpret_cast<char*>(&v), sizeof v); };
+  put((int64_t)reinterpret_cast<intptr_t>(adj_stream().ctx));
+  put(shapeless);
+  for (auto& a : in) {
+    put((int64_t)(int)a.dtype().val() << 32 | (int64_t)a.ndim());
+    for (auto d : a.shape()) {
+      put(shapeless ? (d > 1 ? 2 : d) : d);
+    }
+  }
+  return k;
+}
+
+std::vector<Shape> sizes(const std::vector<array>& in) {
+  std::vector<Shape> s;
+  for (auto& a : in) {
+    s.push_back(a.shape());
+  }
+  return s;
+}
+
+// trace runs fn on placeholders and records its graph.
+Graph trace_graph(
+    uint64_t fn, uint64_t trace, const std::vector<array>& in, bool shapeless) {
+  std::unordered_set<uintptr_t> given;
+  for (auto& a : in) {
+    given.insert(a.id());
+  }
+  std::vector<Graph> result;
+  auto record = [&](const std::vector<array>& placeholders) {
+    auto outs = call_go(fn, trace, placeholders);
+    result.emplace_back(placeholders, outs, [&](const array& a) {
+      if (given.count(a.id())) {
+        throw std::invalid_argument(
+            "[compile] an array that is an argument is also captured by the function");
+      }
+      if (a.is_tracer()) {
+        throw CaptureError{"the function captured an array of an outer trace"};
+      }
+    });
+    return outs;
+  };
+  if (!shapeless) {
+    std::vector<array> placeholders;
+    for (auto& a : in) {
+      placeholders.push_back(array(a.shape(), a.dtype(), nullptr, {}));
+      placeholders.back().set_tracer(true);
+    }
+    std::vector<int> unmapped(in.size(), -1);
+    detail::vmap_trace(record, placeholders, unmapped);
+  } else {
+    // Only an export sets MLX's mark for dynamic shapes.
+    std::vector<array> like;
+    for (auto& a : in) {
+      like.push_back(array(a.shape(), a.dtype(), nullptr, {}));
+    }
+    export_function(
+        ExportCallback([](const ExportCallbackInput&) {}),
+        std::function<std::vector<array>(const Args&)>([&](const Args& x) {
+          record(x);
+          return std::vector<array>{};
+        }),
+        like, true);
+  }
+  return std::move(result.at(0));
+}
+
+} // namespace
+
+static uint64_t program_new() {
+  return reinterpret_cast<uint64_t>(new Program);
+}
+static void program_free(uint64_t p) {
+  delete &get(p);
+}
+static uint64_t program_size(uint64_t p) {
+  return get(p).entries.size();
+}
+static void program_clear(uint64_t p) {
+  get(p).index.clear();
+  get(p).entries.clear();
+}
+
+static int program_run(
+    uint64_t ph, const char* key, uint64_t nkey, const uint64_t* h, uint64_t n,
+    bool shapeless, uint64_t** out, uint64_t* nout) {
+  ensure_thread();
+  int code = ADJ_OK;
+  int failed = guarded([&] {
+    auto& p = get(ph);
+    auto in = arrays(h, n);
+    auto it = p.index.find(full_key(key, nkey, in, shapeless));
+    if (it == p.index.end()) {
+      code = ADJ_MISS;
+      return;
+    }
+    auto& e = *it->second;
+    bool same = !shapeless || e.traced == sizes(in);
+    if (!same && !e.trusted) {
+      code = ADJ_MISS;
+      return;
+    }
+    p.entries.splice(p.entries.begin(), p.entries, it->second);
+    give(e.graph.run(in, !same), out, nout);
+  });
+  return failed ? failed : code;
+}
+
+static int program_trace(
+    uint64_t ph, uint64_t fn, uint64_t trace, const char* key, uint64_t nkey,
+    const uint64_t* h, uint64_t n, bool shapeless, uint64_t limit, uint64_t* evicted) {
+  ensure_thread();
+  return guarded([&] {
+    auto in = arrays(h, n);
+    auto g = trace_graph(fn, trace, in, shapeless);
+    g.eval_constants();
+    // The Go function may have used this very program, so it is looked up now.
+    auto& p = get(ph);
+    auto k = full_key(key, nkey, in, shapeless);
+    *evicted = 0;
+    if (auto it = p.index.find(k); it != p.index.end()) {
+      auto& e = *it->second;
+      if (shapeless && e.traced != sizes(in)) {
+        auto diff = e.graph.difference(g);
+        if (!diff.empty()) {
+          throw std::invalid_argument(
+              "[compile] shapeless: the program depends on the sizes of its arguments (at " +
+              diff + ")");
+        }
+        e.trusted = true;
+        return;
+      }
+      p.entries.erase(it->second);
+      p.index.erase(it);
+    }
+    p.entries.push_front(Entry{k, std::move(g), shapeless, sizes(in)});
+    p.index[k] = p.entries.begin();
+    while (p.entries.size() > limit) {
+      p.index.erase(p.entries.back().key);
+      p.entries.pop_back();
+      ++*evicted;
+    }
+  });
+}
+
+void fill_program(adj_api* api) {
+  api->program_new = program_new;
+  api->program_free = program_free;
+  api->program_run = program_run;
+  api->program_trace = program_trace;
+  api->program_size = program_size;
+  api->program_clear = program_clear;
+}
+
+} // namespace adj

@@ -1,0 +1,234 @@
+//go:build cgo && (linux || darwin)
+
+package engine
+
+/*
+#include "bridge.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"runtime/debug"
+	"unsafe"
+)
+
+// reply leaves handles, and axes behind them, in a block that C frees.
+func reply(out []Handle, axes []int, p **C.uint64_t, n *C.uint64_t) {
+	size := len(out) + len(axes) + 1
+	b := (*C.uint64_t)(C.malloc(C.size_t(size) * 8))
+	w := unsafe.Slice((*uint64)(unsafe.Pointer(b)), size)
+	for i, h := range out {
+		w[i] = uint64(h)
+	}
+	for i, a := range axes {
+		w[len(out)+i] = uint64(int64(a))
+	}
+	*p, *n = b, C.uint64_t(len(out))
+}
+
+func handles(in *C.uint64_t, n C.uint64_t) []Handle {
+	return append([]Handle(nil), unsafe.Slice((*Handle)(unsafe.Pointer(in)), int(n))...)
+}
+
+//export adjointFunction
+func adjointFunction(fn C.uint64_t, in *C.uint64_t, n C.uint64_t, out **C.uint64_t, nout *C.uint64_t) C.int {
+	c := callbacks.get(uint64(fn))
+	args := handles(in, n)
+	if !unlocked(func() { o, axes := c(args); reply(o, axes, out, nout) }) {
+		return GoFailed
+	}
+	return OK
+}
+
+//export adjointEval
+func adjointEval(op, call C.uint64_t) (msg *C.char) {
+	defer func() {
+		if v := recover(); v != nil {
+			msg = C.CString(fmt.Sprintf("panic: %v\n%s", v, debug.Stack()))
+		}
+	}()
+	f := foreigns.get(uint64(op))
+	in, out := buffers(uint64(call))
+	if err := f.Eval(in, out); err != nil {
+		return C.CString(err.Error())
+	}
+	return nil
+}
+
+//export adjointRule
+func adjointRule(op C.uint64_t, kind C.int, in *C.uint64_t, n C.uint64_t, out **C.uint64_t, nout *C.uint64_t) C.int {
+	f := foreigns.get(uint64(op))
+	w := handles(in, n)
+	head, arrays := w[1:1+w[0]], w[1+w[0]:]
+	ok := unlocked(func() {
+		switch kind {
+		case 0:
+			np, nc := head[0], head[1]
+			reply(f.VJP(arrays[:np], arrays[np:np+nc], arrays[np+nc:]), nil, out, nout)
+		case 1:
+			args := make([]int, len(head)-1)
+			for i, a := range head[1:] {
+				args[i] = int(a)
+			}
+			reply(f.JVP(arrays[:head[0]], arrays[head[0]:], args), nil, out, nout)
+		default:
+			axes := make([]int, len(head))
+			for i, a := range head {
+				axes[i] = int(int64(a))
+			}
+			o, outAxes := f.VMap(arrays, axes)
+			reply(o, outAxes, out, nout)
+		}
+	})
+	if !ok {
+		return GoFailed
+	}
+	return OK
+}
+
+//export adjointDrop
+func adjointDrop(op C.uint64_t) { foreigns.drop(uint64(op)) }
+
+// call numbers f for the time of one call into the engine. The goroutine must be
+// locked to its thread.
+func call(f Callback, do func(fn C.uint64_t) C.int) int {
+	id := callbacks.put(f)
+	code := int(do(C.uint64_t(id)))
+	callbacks.drop(id)
+	return code
+}
+
+func indices(w []uint32) *C.uint32_t { return (*C.uint32_t)(unsafe.Pointer(unsafe.SliceData(w))) }
+
+// Grad runs f on in as trace number trace; its first result is the scalar loss.
+// The results are f's, then one gradient for each of wrt.
+func Grad(f Callback, trace uint64, in []Handle, wrt []uint32) ([]Handle, int) {
+	var out *C.uint64_t
+	var n C.uint64_t
+	code := call(f, func(fn C.uint64_t) C.int {
+		return C.adjointGrad(fn, C.uint64_t(trace), words(in), C.uint64_t(len(in)), indices(wrt), C.uint64_t(len(wrt)), &out, &n)
+	})
+	return block(out, n), code
+}
+
+// Graph is a recorded computation of the engine.
+type Graph uint64
+
+// VJP runs f on in and returns its results and the graph from cotangents to the
+// gradients of wrt.
+func VJP(f Callback, trace uint64, in []Handle, wrt []uint32) ([]Handle, Graph, int) {
+	var out *C.uint64_t
+	var n, g C.uint64_t
+	code := call(f, func(fn C.uint64_t) C.int {
+		return C.adjointVJP(fn, C.uint64_t(trace), words(in), C.uint64_t(len(in)), indices(wrt), C.uint64_t(len(wrt)), &g, &out, &n)
+	})
+	return block(out, n), Graph(g), code
+}
+
+// Run repeats a graph on other inputs.
+func (g Graph) Run(in []Handle) ([]Handle, int) {
+	var out *C.uint64_t
+	var n C.uint64_t
+	code := int(C.adjointGraphRun(C.uint64_t(g), words(in), C.uint64_t(len(in)), &out, &n))
+	return block(out, n), code
+}
+
+// Free frees a graph.
+func (g Graph) Free() { C.adjointGraphFree(C.uint64_t(g)) }
+
+// JVP returns f's results and their tangents for tangents of wrt.
+func JVP(f Callback, trace uint64, in []Handle, wrt []uint32, tangents []Handle) ([]Handle, int) {
+	var out *C.uint64_t
+	var n C.uint64_t
+	code := call(f, func(fn C.uint64_t) C.int {
+		return C.adjointJVP(fn, C.uint64_t(trace), words(in), C.uint64_t(len(in)), indices(wrt), C.uint64_t(len(wrt)), words(tangents), &out, &n)
+	})
+	return block(out, n), code
+}
+
+// VMap maps f over axes of in (-1: not mapped); f returns an axis per result.
+func VMap(f Callback, trace uint64, in []Handle, axes []int32) ([]Handle, int) {
+	var out *C.uint64_t
+	var n C.uint64_t
+	code := call(f, func(fn C.uint64_t) C.int {
+		return C.adjointVMap(fn, C.uint64_t(trace), words(in), (*C.int)(unsafe.SliceData(axes)), C.uint64_t(len(in)), &out, &n)
+	})
+	return block(out, n), code
+}
+
+// Program is the set of traces of one compiled function.
+type Program uint64
+
+// NewProgram returns an empty one.
+func NewProgram() Program { return Program(C.adjointProgramNew()) }
+
+// Free frees it with all its traces.
+func (p Program) Free() { C.adjointProgramFree(C.uint64_t(p)) }
+
+// Len is the number of traces.
+func (p Program) Len() int { return int(C.adjointProgramSize(C.uint64_t(p))) }
+
+// Clear drops all traces.
+func (p Program) Clear() { C.adjointProgramClear(C.uint64_t(p)) }
+
+func keyOf(key []byte) *C.char { return (*C.char)(unsafe.Pointer(unsafe.SliceData(key))) }
+
+// Run replays the trace for key and the dtypes and sizes of in; Miss when there
+// is none.
+func (p Program) Run(key []byte, in []Handle, shapeless bool) ([]Handle, int) {
+	var out *C.uint64_t
+	var n C.uint64_t
+	code := int(C.adjointProgramRun(C.uint64_t(p), keyOf(key), C.uint64_t(len(key)), words(in), C.uint64_t(len(in)), cbool(shapeless), &out, &n))
+	return block(out, n), code
+}
+
+// Trace records f for key and in, and drops the least recently used traces
+// beyond limit.
+func (p Program) Trace(f Callback, trace uint64, key []byte, in []Handle, shapeless bool, limit int) (evicted, code int) {
+	var ev C.uint64_t
+	code = call(f, func(fn C.uint64_t) C.int {
+		return C.adjointProgramTrace(C.uint64_t(p), fn, C.uint64_t(trace), keyOf(key), C.uint64_t(len(key)), words(in), C.uint64_t(len(in)), cbool(shapeless), C.uint64_t(limit), &ev)
+	})
+	return int(ev), code
+}
+
+// Call builds one call of a foreign op. spec holds dtype, rank and sizes of each
+// of its results.
+func (f *Foreign) Call(name string, deterministic bool, in []Handle, spec []int64, results int) ([]Handle, int) {
+	id := foreigns.put(f)
+	var out *C.uint64_t
+	var n C.uint64_t
+	cn := C.CString(name)
+	code := int(C.adjointForeign(C.uint64_t(id), cn, cbool(deterministic), words(in), C.uint64_t(len(in)), (*C.int64_t)(unsafe.Pointer(unsafe.SliceData(spec))), C.uint64_t(results), &out, &n))
+	C.free(unsafe.Pointer(cn))
+	return block(out, n), code
+}
+
+// buffers reads the tensors of a running call.
+func buffers(call uint64) (in, out []Buffer) {
+	w := make([]int64, 64)
+	for {
+		n := int(C.adjointForeignBuffers(C.uint64_t(call), (*C.int64_t)(unsafe.Pointer(&w[0])), C.uint64_t(len(w))))
+		if n <= len(w) {
+			break
+		}
+		w = make([]int64, n)
+	}
+	nin, nout := int(w[0]), int(w[1])
+	w = w[2:]
+	for i := range nin + nout {
+		b := Buffer{DType: int(w[2]), Bytes: unsafe.Slice((*byte)(C.adjointAt(C.uint64_t(w[0]))), int(w[1]))}
+		rank := int(w[3])
+		for _, d := range w[4 : 4+rank] {
+			b.Shape = append(b.Shape, int(d))
+		}
+		w = w[4+rank:]
+		if i < nin {
+			in = append(in, b)
+		} else {
+			out = append(out, b)
+		}
+	}
+	return in, out
+}

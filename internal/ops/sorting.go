@@ -1,0 +1,36 @@
+package ops
+
+var sorting = []Op{
+	{Name: "sort", Sym: "mlx_sort_axis", Cpp: "sort", In: "a array, axis int", Out: "y",
+		Go:    []Form{{"Sort(axis)", "returns a sorted along axis in ascending order; NaN comes last."}},
+		Shape: "that of a", Types: "real", Source: "MLX sort",
+		DTypes: reals, Diff: "a", Cases: []string{"a:3x4@distinct; axis:-1", "a:2x3x4@distinct; axis:1", "a:5@distinct; axis:0"}},
+	{Name: "argsort", Sym: "mlx_argsort_axis", Cpp: "argsort", In: "a array, axis int", Out: "y",
+		Go:    []Form{{"ArgSort(axis)", "returns the indices that sort a along axis; equal elements keep their order."}},
+		Shape: "that of a", Types: "real; the result is uint32", Source: "MLX argsort",
+		DTypes: reals, Cases: []string{"a:3x4@distinct; axis:-1", "a:2x3x4@distinct; axis:1", "a:5@distinct; axis:0"}},
+	{Name: "partition", Sym: "mlx_partition_axis", Cpp: "partition", In: "a array, kth int, axis int", Out: "y",
+		Go:    []Form{{"Partition(kth, axis)", "returns a reordered along axis so that element kth is the one that sorting puts there, the smaller ones before and the larger ones after it in any order."}},
+		Shape: "that of a", Types: "real", Errors: "kth lies outside axis", Source: "MLX partition",
+		DTypes: reals, Diff: "a", Cases: []string{"a:3x4@distinct; kth:1; axis:-1", "a:2x5x3@distinct; kth:-2; axis:1"}},
+	{Name: "argpartition", Sym: "mlx_argpartition_axis", Cpp: "argpartition", In: "a array, kth int, axis int", Out: "y",
+		Go:    []Form{{"ArgPartition(kth, axis)", "returns the indices that partition a along axis."}},
+		Shape: "that of a", Types: "real; the result is uint32", Errors: "kth lies outside axis", Source: "MLX argpartition",
+		DTypes: reals, Cases: []string{"a:3x4@distinct; kth:1; axis:-1", "a:2x5x3@distinct; kth:-2; axis:1"}},
+	{Name: "topk", Sym: "mlx_topk_axis", Cpp: "topk", In: "a array, k int, axis int", Out: "y",
+		Go:    []Form{{"TopK(k, axis)", "returns the k largest elements of a along axis, in any order."}},
+		Shape: "that of a, axis of size k", Types: "real", Errors: "k is negative or larger than axis", Source: "MLX topk",
+		DTypes: reals, Diff: "a", NoShapeless: "MLX has no shape rule for Slice", Cases: []string{"a:3x4@distinct; k:2; axis:-1", "a:2x5x3@distinct; k:5; axis:1", "a:2x5x3@distinct; k:1; axis:-2"}},
+	{Name: "searchsorted", Sym: "mlx_searchsorted", Cpp: "searchsorted", In: "sorted_sequence array, values array, side string", Out: "y",
+		Go: []Form{
+			{"SearchSorted(values) side=\"left\"", "returns, for each of values, how many elements of an ascending vector are less."},
+			{"SearchSortedRight(values) side=\"right\"", "is SearchSorted that counts the elements that are less or equal."},
+		},
+		Shape: "(n), any → that of values", Types: "real; the result is uint32", Errors: "the receiver is no vector", Source: "MLX searchsorted",
+		DTypes: reals, VmapGap: "sorted_sequence cannot be mapped", Cases: []string{"sorted_sequence:6@sorted; values:3x4; side:left", "sorted_sequence:6@sorted; values:0d; side:right"}},
+	{Name: "unique", Sym: "mlx_unique", Cpp: "unique", In: "a array, size int, return_index bool, return_inverse bool, return_counts bool, fill_value array?", Out: "[]",
+		Go:    []Form{{"uniqueRaw(size, return_index, return_inverse, return_counts, fill_value)", "returns the size smallest distinct elements of a in ascending order, filled up with fill_value, and where asked for the index of the first of each, the index into the result of every element of a, and how often each occurs."}},
+		Shape: "(size), (size), that of a, (size)", Types: "real; indices are uint32, counts int32", Errors: "size is negative, or a is empty and fill_value nil", Source: "MLX unique",
+		DTypes: reals, NoShapeless: "MLX has no shape rule for Slice", Cases: []string{
+			"a:3x4@idx4; size:4", "a:8@idx4; size:3; return_index:true; return_inverse:true; return_counts:true", "a:5@idx3; size:6; return_counts:true; fill_value:0d"}},
+}

@@ -1,0 +1,117 @@
+package plugins
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/adjoint-go/adjoint/plugins/kernelpb"
+)
+
+const (
+	// obedience is how long a kernel may take to stop when asked.
+	obedience = 250 * time.Millisecond
+	// settling is how long a process may live on after its connection broke.
+	settling = 50 * time.Millisecond
+)
+
+// call makes one request, on a process that is started if there is none, and
+// turns every way it can fail into an error that names the kernel.
+func (p *Plugin) call(ctx context.Context, kernel string, request func(context.Context, *process, uint64) error) error {
+	if p.options.CallTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.options.CallTimeout)
+		defer cancel()
+	}
+	begin := time.Now()
+	proc, err := p.ready(ctx)
+	if err != nil {
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return &TimeoutError{Plugin: p.ID(), Kernel: kernel, After: time.Since(begin), Err: ctx.Err()}
+		}
+		return err
+	}
+	// The request lives on when ctx ends, so that its answer tells whether the
+	// kernel stopped.
+	inner, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	id := p.calls.Add(1)
+	answer := make(chan error, 1)
+	go func() { answer <- request(inner, proc, id) }()
+	select {
+	case err := <-answer:
+		return p.outcome(proc, kernel, err)
+	case <-proc.runner.exited:
+		select {
+		case err := <-answer:
+			return p.outcome(proc, kernel, err)
+		case <-time.After(settling):
+			cancel()
+			<-answer
+		}
+		return p.lost(proc, kernel)
+	case <-p.ended.Done():
+		cancel()
+		<-answer
+		return p.errStopped()
+	case <-ctx.Done():
+	}
+	killed := p.interrupt(proc, kernel, id, answer)
+	if killed {
+		cancel()
+		<-answer
+	}
+	return &TimeoutError{Plugin: p.ID(), Kernel: kernel, After: time.Since(begin), Killed: killed, Err: ctx.Err()}
+}
+
+// interrupt asks a call to stop, and kills the process if it does not.
+func (p *Plugin) interrupt(proc *process, kernel string, id uint64, answer <-chan error) (killed bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), obedience)
+	defer cancel()
+	go func() { _, _ = proc.kernels.Cancel(ctx, &kernelpb.CancelRequest{Call: id}) }()
+	select {
+	case <-answer:
+		return false
+	case <-ctx.Done():
+		proc.kill(fmt.Sprintf("killed by the host, because a call of kernel %s did not stop when asked", kernel))
+		return true
+	}
+}
+
+// outcome explains the end of a request.
+func (p *Plugin) outcome(proc *process, kernel string, err error) error {
+	if err == nil {
+		return nil
+	}
+	s := status.Convert(err)
+	switch s.Code() {
+	case codes.Unavailable, codes.Canceled:
+		return p.lost(proc, kernel)
+	case codes.ResourceExhausted:
+		return &ReplyError{Plugin: p.ID(), Kernel: kernel, Reason: "the message is larger than the kernel's outputs can be: " + oneLine(s.Message())}
+	case codes.Unimplemented:
+		return &ReplyError{Plugin: p.ID(), Kernel: kernel, Reason: "the plugin lacks a method of the protocol: " + oneLine(s.Message())}
+	}
+	return &ReplyError{Plugin: p.ID(), Kernel: kernel, Reason: s.Code().String() + ": " + oneLine(s.Message())}
+}
+
+// lost explains a broken connection. A process that outlives its connection is
+// of no more use.
+func (p *Plugin) lost(proc *process, kernel string) error {
+	if p.ended.Err() != nil {
+		return p.errStopped()
+	}
+	select {
+	case <-proc.runner.exited:
+	case <-time.After(settling):
+		proc.kill("killed by the host, because its connection broke")
+	}
+	return proc.crash(kernel)
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(clip(s)), " ") }

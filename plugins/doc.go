@@ -1,0 +1,54 @@
+// Package plugins runs kernel plugins: programs of their own that bring
+// functions on tensors, written with package sdk. A plugin cannot take the host
+// down; when it crashes, the call that was running fails with an error that
+// says so, and the next call starts the program again.
+//
+//	reg, err := plugins.Open(plugins.Options{Dirs: []string{"plugins"}})
+//	p, err := reg.Load(ctx, "acme/sq")
+//	k, err := p.Kernel("square")
+//	y := k.Call(x)[0]
+//	...
+//	err = reg.Close()
+//
+// [Kernel.Call] makes an op: it works eagerly and inside grad, vmap and
+// compile, by the rules that the plugin brings. [Plugin.Run] is the level
+// below: bytes in, bytes out, no engine.
+//
+// # Where plugins are found
+//
+// [Registry.Load] looks for DIR/org/name/version/GOOS_GOARCH/name in each of
+// Options.Dirs and takes the highest version; "acme/sq@1.0.0" asks for one.
+// Looking never runs anything. The same version in two folders is an error
+// that names both. [Registry.LoadFile] takes a path instead.
+//
+// # Supervision
+//
+// A plugin runs in a process group of its own with a short list of environment
+// variables, no standard input, and a private folder for its socket. Control
+// and data go over gRPC with mutual TLS. Every wait has an end:
+//
+//   - starting takes at most Options.StartTimeout; the failure is a [*StartError];
+//   - a call takes at most Options.CallTimeout or the context's deadline; then
+//     the kernel is asked to stop, and killed if it does not: [*TimeoutError];
+//   - a crash ends the calls that were running with a [*CrashError], which
+//     holds the exit status and the last lines of standard error;
+//   - the next call starts the process again, after a pause that doubles with
+//     each crash; Options.CrashLimit crashes within Options.CrashWindow open the
+//     breaker, and calls fail with a [*BreakerError] until the window has passed;
+//   - [Plugin.Stop] asks, waits two seconds and kills the process group;
+//   - a plugin whose host is killed ends itself.
+//
+// What a plugin sends is checked before memory is allocated for it: a reply
+// with another count, shape, dtype or size than the kernel's rules say is a
+// [*ReplyError].
+//
+// A process boundary is no sandbox: a plugin has the rights of the user who
+// runs the host. Load only programs you trust.
+//
+// # Limits
+//
+// Tensors travel inside the messages of a call, at most 1 GiB in each direction
+// and call; more is a [*spec.SizeError] before anything is sent. Linux and macOS
+// are supported. GPU sources are carried in the description ([Kernel.Spec]) and
+// not run yet: kernels run on the CPU, in the plugin's process.
+package plugins

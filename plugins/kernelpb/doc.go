@@ -1,0 +1,17 @@
+// Package kernelpb is the wire protocol between a host and a kernel plugin:
+// the messages and the service that protoc makes from kernel.proto, the
+// handshake, and conversions to and from the plain types of package spec.
+//
+// It is for those who write a host or a plugin kit. A kernel's author uses
+// package sdk, a program that calls kernels uses package plugins, and neither
+// shows a protobuf type.
+//
+// Control messages are at most [ControlLimit]. Run carries its tensors inline,
+// up to [RunLimit] in each direction; the host accepts from a reply no more
+// than the outputs it expects plus [Overhead].
+//
+// To change the protocol, edit kernel.proto, adding only, and run go generate
+// with protoc, protoc-gen-go and protoc-gen-go-grpc on the PATH.
+package kernelpb
+
+//go:generate protoc --go_out=. --go_opt=paths=source_relative --go-grpc_out=. --go-grpc_opt=paths=source_relative kernel.proto

@@ -1,0 +1,223 @@
+package plugins
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// Options says where plugins are and how they are supervised. The zero value is
+// of use: it loads by path and waits as the comments say.
+type Options struct {
+	Dirs []string // folders that Load searches
+
+	StartTimeout time.Duration // to start and describe itself; 0: 10 s
+	CallTimeout  time.Duration // of one call, start included; 0: 60 s; negative: none
+	CrashLimit   int           // crashes within CrashWindow that open the breaker; 0: 3
+	CrashWindow  time.Duration // 0: one minute
+
+	// Env lists what a plugin finds in its environment besides TMPDIR, LANG
+	// and TZ: NAME to pass a variable of this process on, NAME=VALUE to set
+	// one.
+	Env []string
+
+	// Logger receives what plugins write to standard error, and news of their
+	// processes. nil: nothing is logged.
+	Logger hclog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.StartTimeout <= 0 {
+		o.StartTimeout = 10 * time.Second
+	}
+	if o.CallTimeout == 0 {
+		o.CallTimeout = time.Minute
+	}
+	if o.CrashLimit <= 0 {
+		o.CrashLimit = 3
+	}
+	if o.CrashWindow <= 0 {
+		o.CrashWindow = time.Minute
+	}
+	if o.Logger == nil {
+		o.Logger = hclog.NewNullLogger()
+	}
+	return o
+}
+
+func (o Options) environment() []string {
+	var env []string
+	for _, entry := range append([]string{"TMPDIR", "LANG", "TZ"}, o.Env...) {
+		if strings.Contains(entry, "=") {
+			env = append(env, entry)
+		} else if value, ok := os.LookupEnv(entry); ok {
+			env = append(env, entry+"="+value)
+		}
+	}
+	return env
+}
+
+// Registry finds and loads plugins, and ends them all with Close. It may be used
+// by many goroutines at once.
+type Registry struct {
+	options Options
+	dir     *sockets
+
+	ended context.Context
+	end   context.CancelFunc
+
+	loading sync.Mutex // held while a plugin is loaded, so that none is loaded twice
+	mu      sync.Mutex
+	loaded  map[string]*Plugin // by path
+	closed  bool
+}
+
+// Open makes a registry. It runs no plugin and does not look into the folders
+// yet. Close it to end the plugins it loads.
+func Open(o Options) (*Registry, error) {
+	for _, entry := range o.Env {
+		if name, _, _ := strings.Cut(entry, "="); name == "" || strings.ContainsRune(entry, 0) {
+			return nil, fmt.Errorf("plugins: Options.Env holds %q; it needs NAME or NAME=VALUE", clip(entry))
+		}
+	}
+	dir, err := makeSockets()
+	if err != nil {
+		return nil, err
+	}
+	r := &Registry{options: o.withDefaults(), dir: dir, loaded: make(map[string]*Plugin)}
+	r.ended, r.end = context.WithCancel(context.Background())
+	return r, nil
+}
+
+// Load finds the plugin by its name, "org/name" or "org/name@version", starts it
+// and returns it. A plugin that is loaded already is returned again.
+func (r *Registry) Load(ctx context.Context, name string) (*Plugin, error) {
+	found, err := r.Find(name)
+	if err != nil {
+		return nil, err
+	}
+	return r.load(ctx, found.Path, func(p *Plugin) error {
+		if p.ID() != found.ID || p.Version() != found.Version {
+			return fmt.Errorf("the folder says %s %s, the program %s %s", found.ID, found.Version, p.ID(), p.Version())
+		}
+		return nil
+	})
+}
+
+// LoadFile starts the program at path and returns it. A plugin that is loaded
+// already is returned again.
+func (r *Registry) LoadFile(ctx context.Context, path string) (*Plugin, error) {
+	return r.load(ctx, path, func(*Plugin) error { return nil })
+}
+
+func (r *Registry) load(ctx context.Context, path string, check func(*Plugin) error) (*Plugin, error) {
+	path, err := program(path)
+	if err != nil {
+		return nil, err
+	}
+	r.loading.Lock()
+	defer r.loading.Unlock()
+	r.mu.Lock()
+	p, closed := r.loaded[path], r.closed
+	r.mu.Unlock()
+	if closed {
+		return nil, ErrClosed
+	}
+	if p != nil {
+		return p, nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(r.ended, cancel)()
+	l := launch{path: path, dir: r.dir.path, env: r.options.environment(), timeout: r.options.StartTimeout, logger: r.options.Logger}
+	if p, err = newPlugin(ctx, l, r.options); err != nil {
+		if r.ended.Err() != nil {
+			return nil, ErrClosed
+		}
+		return nil, err
+	}
+	if err := check(p); err != nil {
+		_ = p.Stop()
+		return nil, &StartError{Path: path, Err: ErrDescribe, Detail: err.Error()}
+	}
+	p.forget = func() { r.forget(path, p) }
+	r.mu.Lock()
+	if closed = r.closed; !closed {
+		r.loaded[path] = p
+	}
+	r.mu.Unlock()
+	if closed {
+		return nil, errors.Join(ErrClosed, p.Stop())
+	}
+	return p, nil
+}
+
+func (r *Registry) forget(path string, p *Plugin) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.loaded[path] == p {
+		delete(r.loaded, path)
+	}
+}
+
+// Loaded returns the plugins that run now, in no order.
+func (r *Registry) Loaded() []*Plugin {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []*Plugin
+	for _, p := range r.loaded {
+		out = append(out, p)
+	}
+	return out
+}
+
+// Close stops every plugin, all at the same time, and removes what the registry
+// made. It may be called again.
+func (r *Registry) Close() error {
+	r.mu.Lock()
+	first := !r.closed
+	r.closed = true
+	r.mu.Unlock()
+	if !first {
+		return nil
+	}
+	r.end()
+	r.loading.Lock() // a start that was under way ends first
+	defer r.loading.Unlock()
+	running := r.Loaded()
+	errs := make([]error, len(running)+1)
+	var wg sync.WaitGroup
+	for i, p := range running {
+		wg.Go(func() { errs[i] = p.Stop() })
+	}
+	wg.Wait()
+	errs[len(running)] = r.dir.remove()
+	return errors.Join(errs...)
+}
+
+// program checks that path is a file that may be run, and makes it absolute.
+func program(path string) (string, error) {
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return "", &StartError{Path: path, Err: err}
+	}
+	info, err := os.Stat(full)
+	switch {
+	case err != nil:
+		return "", &StartError{Path: path, Err: errors.Unwrap(err)}
+	case !info.Mode().IsRegular():
+		return "", &StartError{Path: path, Err: os.ErrInvalid, Detail: "it is no regular file"}
+	case info.Mode().Perm()&0o111 == 0:
+		return "", &StartError{Path: path, Err: os.ErrPermission, Detail: "it is not executable"}
+	case info.Mode().Perm()&0o002 != 0:
+		return "", &StartError{Path: path, Err: os.ErrPermission, Detail: "everybody may write to it; remove that permission"}
+	}
+	return full, nil
+}

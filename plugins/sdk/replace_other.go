@@ -1,0 +1,8 @@
+//go:build !linux
+
+package sdk
+
+import "golang.org/x/sys/unix"
+
+// replace makes descriptor fd a copy of with.
+func replace(with, fd int) error { return unix.Dup2(with, fd) }
