@@ -234,8 +234,9 @@ func (p *Program) Len() int {
 }
 
 // Run replays the trace for key, the dtypes and sizes of in, and the current
-// stream; ok is false when there is none.
-func (p *Program) Run(op string, key []byte, in []*Array, shapeless bool) (out []*Array, ok bool) {
+// stream, and returns the tag that it was recorded under; ok is false when there
+// is none.
+func (p *Program) Run(op string, key []byte, in []*Array, shapeless bool) (out []*Array, tag uint64, ok bool) {
 	enter(op)
 	var trace uint64
 	var small [32]engine.Handle
@@ -252,10 +253,10 @@ func (p *Program) Run(op string, key []byte, in []*Array, shapeless bool) (out [
 		engine.Leave()
 		panic(newError(op, in, ErrLeaked))
 	}
-	res, code := p.p.Run(key, hs, shapeless)
+	res, tag, code := p.p.Run(key, hs, shapeless)
 	if code == engine.Miss {
 		engine.Leave()
-		return nil, false
+		return nil, 0, false
 	}
 	if code != engine.OK {
 		panic(failed(op, in, code))
@@ -268,13 +269,14 @@ func (p *Program) Run(op string, key []byte, in []*Array, shapeless bool) (out [
 	engine.Leave()
 	runtime.KeepAlive(in)
 	runtime.KeepAlive(p)
-	return out, true
+	return out, tag, true
 }
 
-// Trace records f for key and in, and drops the least recently used traces
-// beyond limit; it returns how many. inline is true when f captured an array of
-// an outer trace, so that it cannot be recorded and must be called as it is.
-func (p *Program) Trace(op string, f FlatFunc, key []byte, in []*Array, shapeless bool, limit int) (evicted int, inline bool) {
+// Trace records f for key and in under tag, and drops the least recently used
+// traces beyond limit; gone are the tags that no longer stand for one. inline is
+// true when f captured an array of an outer trace, so that it cannot be recorded
+// and must be called as it is.
+func (p *Program) Trace(op string, f FlatFunc, key []byte, in []*Array, shapeless bool, limit int, tag uint64) (gone []uint64, inline bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			if v != any(errCaptured) {
@@ -284,10 +286,29 @@ func (p *Program) Trace(op string, f FlatFunc, key []byte, in []*Array, shapeles
 		}
 	}()
 	transform(op, in, func(trace uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int) {
-		ev, code := p.p.Trace(traced(op, trace, outer, func(in []*Array) ([]*Array, []int) { return f(in), nil }), trace, key, hs, shapeless, limit)
-		evicted = ev
+		tags, code := p.p.Trace(traced(op, trace, outer, func(in []*Array) ([]*Array, []int) { return f(in), nil }), trace, key, hs, shapeless, limit, tag)
+		for _, t := range tags {
+			gone = append(gone, uint64(t))
+		}
 		return nil, code
 	})
 	runtime.KeepAlive(p)
-	return evicted, false
+	return gone, false
+}
+
+// Tracing says whether this goroutine is inside a traced function.
+func Tracing() bool {
+	if engine.Enter() != nil {
+		return false
+	}
+	defer engine.Leave()
+	return engine.TraceCurrent() != 0
+}
+
+// ThreadToken identifies the calling thread. It means something only while the
+// goroutine is locked to it, as it is inside a traced function.
+func ThreadToken() uint64 {
+	enter("compile")
+	defer engine.Leave()
+	return engine.Thread()
 }

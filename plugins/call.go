@@ -23,12 +23,15 @@ const (
 // call makes one request, on a process that is started if there is none, and
 // turns every way it can fail into an error that names the kernel.
 func (p *Plugin) call(ctx context.Context, kernel string, request func(context.Context, *process, uint64) error) error {
+	begin := time.Now()
+	if err := ctx.Err(); err != nil {
+		return &TimeoutError{Plugin: p.ID(), Kernel: kernel, Err: err}
+	}
 	if p.options.CallTimeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, p.options.CallTimeout)
 		defer cancel()
 	}
-	begin := time.Now()
 	proc, err := p.ready(ctx)
 	if err != nil {
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -73,13 +76,19 @@ func (p *Plugin) call(ctx context.Context, kernel string, request func(context.C
 func (p *Plugin) interrupt(proc *process, kernel string, id uint64, answer <-chan error) (killed bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), obedience)
 	defer cancel()
-	go func() { _, _ = proc.kernels.Cancel(ctx, &kernelpb.CancelRequest{Call: id}) }()
-	select {
-	case <-answer:
-		return false
-	case <-ctx.Done():
-		proc.kill(fmt.Sprintf("killed by the host, because a call of kernel %s did not stop when asked", kernel))
-		return true
+	// The request to stop may overtake the call itself, so it is repeated.
+	again := time.NewTicker(obedience / 5)
+	defer again.Stop()
+	for {
+		go func() { _, _ = proc.kernels.Cancel(ctx, &kernelpb.CancelRequest{Call: id}) }()
+		select {
+		case <-answer:
+			return false
+		case <-again.C:
+		case <-ctx.Done():
+			proc.kill(fmt.Sprintf("killed by the host, because a call of kernel %s did not stop when asked", kernel))
+			return true
+		}
 	}
 }
 

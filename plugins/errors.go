@@ -162,13 +162,13 @@ func ending(status string, stderr []string) string {
 
 func telling(lines []string) string {
 	for _, line := range lines {
-		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
-			return line
+		if isCause(line) {
+			return clip(line)
 		}
 	}
 	for i := len(lines) - 1; i >= 0; i-- {
 		if strings.TrimSpace(lines[i]) != "" {
-			return lines[i]
+			return clip(lines[i])
 		}
 	}
 	return ""

@@ -1,6 +1,8 @@
 package plugins
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -10,15 +12,23 @@ const (
 	tailLines = 20
 )
 
-// tail remembers the end of what was written to it, in bounded memory.
+// tail remembers the end of what was written to it, and the last line that says
+// why a program ended, in bounded memory: such a line is followed by a stack
+// that may be longer than the end that is kept.
 type tail struct {
-	mu  sync.Mutex
-	buf []byte
+	mu    sync.Mutex
+	buf   []byte
+	line  []byte // the beginning of the line that is not complete
+	cause string
 }
+
+// lineStart is how much of a line is looked at for a cause.
+const lineStart = 512
 
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.look(p)
 	if len(p) > tailBytes {
 		t.buf = append(t.buf[:0], p[len(p)-tailBytes:]...)
 		return len(p), nil
@@ -30,10 +40,39 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// lines returns the last lines, the oldest first.
+func (t *tail) look(p []byte) {
+	for len(p) > 0 {
+		end := bytes.IndexByte(p, '\n')
+		part := p
+		if end >= 0 {
+			part = p[:end]
+		}
+		t.line = append(t.line, part[:min(len(part), lineStart-len(t.line))]...)
+		if end < 0 {
+			return
+		}
+		if isCause(string(t.line)) {
+			t.cause = strings.ToValidUTF8(string(t.line), "?")
+		}
+		t.line, p = t.line[:0], p[end+1:]
+	}
+}
+
+// isCause knows the lines with which Go's runtime begins its last words.
+func isCause(line string) bool {
+	for _, start := range []string{"panic: ", "fatal error: ", "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGQUIT: "} {
+		if strings.HasPrefix(line, start) {
+			return true
+		}
+	}
+	return false
+}
+
+// lines returns the last lines, the oldest first; the cause is before them if it
+// is not among them.
 func (t *tail) lines() []string {
 	t.mu.Lock()
-	text := strings.ToValidUTF8(string(t.buf), "?")
+	text, cause := strings.ToValidUTF8(string(t.buf), "?"), t.cause
 	t.mu.Unlock()
 	text = strings.TrimRight(text, "\r\n")
 	if text == "" {
@@ -42,6 +81,9 @@ func (t *tail) lines() []string {
 	lines := strings.Split(text, "\n")
 	if len(lines) > tailLines {
 		lines = lines[len(lines)-tailLines:]
+	}
+	if cause != "" && !slices.ContainsFunc(lines, isCause) {
+		lines = append([]string{cause}, lines...)
 	}
 	return lines
 }

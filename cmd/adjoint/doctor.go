@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -202,6 +203,9 @@ func (d *diagnosis) print(w io.Writer, asJSON bool) error {
 			fmt.Fprintf(w, "device    %s %s: matmul of 1024x1024 float32 %.0f GFLOP/s\n", v.Type, v.Name, v.GFLOPS)
 		}
 		fmt.Fprintf(w, "dispatch  %.0f ns for an addition\n", f.Add)
+	}
+	if slices.ContainsFunc(d.Engines, func(e engineStatus) bool { return e.State == stale }) {
+		fmt.Fprintf(w, "note      stale engines serve other versions of Adjoint; to remove them: %s --prune\n", native.SetupCommand)
 	}
 	for _, p := range d.Problems {
 		fmt.Fprintf(w, "problem   %s\n          mend it with: %s\n", p.What, p.Mend)

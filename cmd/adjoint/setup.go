@@ -18,6 +18,7 @@ import (
 func newSetup() *cobra.Command {
 	var c install.Config
 	var download string
+	var prune bool
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "Make the engine: install MLX's packages, compile the native sources, check the result",
@@ -33,7 +34,10 @@ An engine that is already whole is left alone. Python is needed by setup only.`,
 			}
 			c.Out = cmd.OutOrStdout()
 			c.Check = checkInSubprocess
-			if download != "" {
+			switch {
+			case prune:
+				return pruneEngines(cmd)
+			case download != "":
 				return downloadWheels(cmd, c, download)
 			}
 			return setup(cmd, c)
@@ -45,7 +49,9 @@ An engine that is already whole is left alone. Python is needed by setup only.`,
 	f.StringVar(&download, "download", "", "only fetch the wheels into folder `DIR`, for --offline on another machine of this kind")
 	f.StringVar(&c.MLXC, "mlxc", "", "use the official mlx-c that is installed under `PREFIX`")
 	f.BoolVar(&c.Force, "force", false, "make the engine anew even when it is whole")
-	cmd.MarkFlagsMutuallyExclusive("offline", "download")
+	f.BoolVar(&prune, "prune", false, "only remove the engines of other versions of Adjoint")
+	cmd.MarkFlagsMutuallyExclusive("offline", "download", "prune")
+	cmd.MarkFlagsMutuallyExclusive("force", "download", "prune")
 	return cmd
 }
 
@@ -76,6 +82,17 @@ func downloadWheels(cmd *cobra.Command, c install.Config, dir string) error {
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "the wheels are in %s; with them: adjoint setup --offline %s\n", dir, dir)
 	return nil
+}
+
+func pruneEngines(cmd *cobra.Command) error {
+	removed, freed, err := install.Prune(cmd.Context(), "")
+	for _, dir := range removed {
+		fmt.Fprintf(cmd.OutOrStdout(), "removed %s\n", dir)
+	}
+	if err == nil {
+		fmt.Fprintf(cmd.OutOrStdout(), "freed %.0f MB\n", float64(freed)/1e6)
+	}
+	return err
 }
 
 // checkInSubprocess tries an engine in a process of its own: one that crashes or hangs takes only that process down.

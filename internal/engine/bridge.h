@@ -32,6 +32,7 @@ static int64_t adjointScope(void) { return adjoint_api->scope(); }
 static void adjointScopeSet(int64_t s) { adjoint_api->scope_set(s); }
 static int adjointMemory(int what, uint64_t arg, uint64_t* out) { return adjoint_api->memory(what, arg, out); }
 static uint64_t adjointTraceCurrent(void) { return adjoint_api->trace_current(); }
+static uint64_t adjointThread(void) { return adjoint_api->thread(); }
 static int adjointTraceLive(uint64_t t) { return adjoint_api->trace_live(t); }
 static int adjointGrad(uint64_t fn, uint64_t tr, const uint64_t* in, uint64_t n, const uint32_t* w, uint64_t nw, uint64_t** out, uint64_t* nout) { return adjoint_api->grad(fn, tr, in, n, w, nw, out, nout); }
 static int adjointVJP(uint64_t fn, uint64_t tr, const uint64_t* in, uint64_t n, const uint32_t* w, uint64_t nw, uint64_t* g, uint64_t** out, uint64_t* nout) { return adjoint_api->vjp(fn, tr, in, n, w, nw, g, out, nout); }
@@ -41,8 +42,8 @@ static int adjointJVP(uint64_t fn, uint64_t tr, const uint64_t* in, uint64_t n, 
 static int adjointVMap(uint64_t fn, uint64_t tr, const uint64_t* in, const int* axes, uint64_t n, uint64_t** out, uint64_t* nout) { return adjoint_api->vmap(fn, tr, in, axes, n, out, nout); }
 static uint64_t adjointProgramNew(void) { return adjoint_api->program_new(); }
 static void adjointProgramFree(uint64_t p) { adjoint_api->program_free(p); }
-static int adjointProgramRun(uint64_t p, const char* k, uint64_t nk, const uint64_t* in, uint64_t n, int shapeless, uint64_t** out, uint64_t* nout) { return adjoint_api->program_run(p, k, nk, in, n, shapeless, out, nout); }
-static int adjointProgramTrace(uint64_t p, uint64_t fn, uint64_t tr, const char* k, uint64_t nk, const uint64_t* in, uint64_t n, int shapeless, uint64_t limit, uint64_t* evicted) { return adjoint_api->program_trace(p, fn, tr, k, nk, in, n, shapeless, limit, evicted); }
+static int adjointProgramRun(uint64_t p, const char* k, uint64_t nk, const uint64_t* in, uint64_t n, int shapeless, uint64_t* tag, uint64_t** out, uint64_t* nout) { return adjoint_api->program_run(p, k, nk, in, n, shapeless, tag, out, nout); }
+static int adjointProgramTrace(uint64_t p, uint64_t fn, uint64_t tr, const char* k, uint64_t nk, const uint64_t* in, uint64_t n, int shapeless, uint64_t limit, uint64_t tag, uint64_t** out, uint64_t* nout) { return adjoint_api->program_trace(p, fn, tr, k, nk, in, n, shapeless, limit, tag, out, nout); }
 static uint64_t adjointProgramSize(uint64_t p) { return adjoint_api->program_size(p); }
 static void adjointProgramClear(uint64_t p) { adjoint_api->program_clear(p); }
 static int adjointForeign(uint64_t op, const char* name, int det, const uint64_t* in, uint64_t n, const int64_t* spec, uint64_t nres, uint64_t** out, uint64_t* nout) { return adjoint_api->foreign(op, name, det, in, n, spec, nres, out, nout); }

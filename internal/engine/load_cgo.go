@@ -185,3 +185,6 @@ func TraceCurrent() uint64 { return uint64(C.adjointTraceCurrent()) }
 
 // TraceLive says whether a trace is live on this thread.
 func TraceLive(t uint64) bool { return C.adjointTraceLive(C.uint64_t(t)) != 0 }
+
+// Thread is a number that no other live thread has.
+func Thread() uint64 { return uint64(C.adjointThread()) }

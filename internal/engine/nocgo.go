@@ -63,13 +63,16 @@ func (Graph) Free()                                                   {}
 func JVP(Callback, uint64, []Handle, []uint32, []Handle) ([]Handle, int) {
 	return nil, Failed
 }
-func VMap(Callback, uint64, []Handle, []int32) ([]Handle, int) { return nil, Failed }
-func NewProgram() Program                                      { return 0 }
-func (Program) Free()                                          {}
-func (Program) Len() int                                       { return 0 }
-func (Program) Clear()                                         {}
-func (Program) Run([]byte, []Handle, bool) ([]Handle, int)     { return nil, Failed }
-func (Program) Trace(Callback, uint64, []byte, []Handle, bool, int) (int, int) {
-	return 0, Failed
+func VMap(Callback, uint64, []Handle, []int32) ([]Handle, int)     { return nil, Failed }
+func NewProgram() Program                                          { return 0 }
+func (Program) Free()                                              {}
+func (Program) Len() int                                           { return 0 }
+func (Program) Clear()                                             {}
+func (Program) Run([]byte, []Handle, bool) ([]Handle, uint64, int) { return nil, 0, Failed }
+func (Program) Trace(Callback, uint64, []byte, []Handle, bool, int, uint64) ([]Handle, int) {
+	return nil, Failed
 }
 func (*Foreign) Call(string, bool, []Handle, []int64, int) ([]Handle, int) { return nil, Failed }
+
+// Thread is never reached.
+func Thread() uint64 { return 0 }

@@ -174,23 +174,25 @@ func (p Program) Clear() { C.adjointProgramClear(C.uint64_t(p)) }
 
 func keyOf(key []byte) *C.char { return (*C.char)(unsafe.Pointer(unsafe.SliceData(key))) }
 
-// Run replays the trace for key and the dtypes and sizes of in; Miss when there
-// is none.
-func (p Program) Run(key []byte, in []Handle, shapeless bool) ([]Handle, int) {
-	var out *C.uint64_t
-	var n C.uint64_t
-	code := int(C.adjointProgramRun(C.uint64_t(p), keyOf(key), C.uint64_t(len(key)), words(in), C.uint64_t(len(in)), cbool(shapeless), &out, &n))
-	return block(out, n), code
+// Run replays the trace for key and the dtypes and sizes of in, and returns its
+// tag; the code is Miss when there is none.
+func (p Program) Run(key []byte, in []Handle, shapeless bool) (out []Handle, tag uint64, code int) {
+	var o *C.uint64_t
+	var n, t C.uint64_t
+	code = int(C.adjointProgramRun(C.uint64_t(p), keyOf(key), C.uint64_t(len(key)), words(in), C.uint64_t(len(in)), cbool(shapeless), &t, &o, &n))
+	return block(o, n), uint64(t), code
 }
 
-// Trace records f for key and in, and drops the least recently used traces
-// beyond limit.
-func (p Program) Trace(f Callback, trace uint64, key []byte, in []Handle, shapeless bool, limit int) (evicted, code int) {
-	var ev C.uint64_t
+// Trace records f for key and in under a tag of the caller's, and drops the least
+// recently used traces beyond limit. It returns the tags of entries that are no
+// longer there, which may be the new one.
+func (p Program) Trace(f Callback, trace uint64, key []byte, in []Handle, shapeless bool, limit int, tag uint64) (gone []Handle, code int) {
+	var o *C.uint64_t
+	var n C.uint64_t
 	code = call(f, func(fn C.uint64_t) C.int {
-		return C.adjointProgramTrace(C.uint64_t(p), fn, C.uint64_t(trace), keyOf(key), C.uint64_t(len(key)), words(in), C.uint64_t(len(in)), cbool(shapeless), C.uint64_t(limit), &ev)
+		return C.adjointProgramTrace(C.uint64_t(p), fn, C.uint64_t(trace), keyOf(key), C.uint64_t(len(key)), words(in), C.uint64_t(len(in)), cbool(shapeless), C.uint64_t(limit), C.uint64_t(tag), &o, &n)
 	})
-	return int(ev), code
+	return block(o, n), code
 }
 
 // Call builds one call of a foreign op. spec holds dtype, rank and sizes of each

@@ -72,7 +72,7 @@ func (b *bound) config() *plugin.ServeConfig {
 	return &plugin.ServeConfig{
 		HandshakeConfig:  plugin.HandshakeConfig{MagicCookieKey: kernelpb.CookieKey, MagicCookieValue: kernelpb.CookieValue},
 		VersionedPlugins: map[int]plugin.PluginSet{kernelpb.Version: {kernelpb.Service: set{server: newServer(b)}}},
-		GRPCServer:       newGRPC,
+		GRPCServer:       newGRPC(os.Stderr),
 		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Warn, Output: os.Stderr, JSONFormat: true}),
 	}
 }

@@ -3,6 +3,7 @@ package sdk
 import (
 	"context"
 	"errors"
+	"os"
 	"sync"
 	"time"
 
@@ -123,7 +124,18 @@ func (s set) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientConn) (
 	return nil, errors.New("sdk: this is the plugin's side")
 }
 
-func newGRPC(options []grpc.ServerOption) *grpc.Server {
-	return grpc.NewServer(append(options,
-		grpc.MaxRecvMsgSize(kernelpb.RunLimit), grpc.MaxSendMsgSize(kernelpb.RunLimit))...)
+// newGRPC makes the server. go-plugin leads os.Stdout and os.Stderr through
+// this process and the connection, where the last words of a crash are lost; so
+// the first request, which comes after that, leads both to the real standard
+// error.
+func newGRPC(stderr *os.File) func([]grpc.ServerOption) *grpc.Server {
+	var once sync.Once
+	direct := func(ctx context.Context, r any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		once.Do(func() { os.Stdout, os.Stderr = stderr, stderr })
+		return next(ctx, r)
+	}
+	return func(options []grpc.ServerOption) *grpc.Server {
+		return grpc.NewServer(append(options, grpc.UnaryInterceptor(direct),
+			grpc.MaxRecvMsgSize(kernelpb.RunLimit), grpc.MaxSendMsgSize(kernelpb.RunLimit))...)
+	}
 }

@@ -80,9 +80,11 @@ typedef struct adj_api {
   uint64_t (*program_new)(void);
   void (*program_free)(uint64_t p);
   int (*program_run)(uint64_t p, const char* key, uint64_t nkey, const uint64_t* in, uint64_t n,
-      bool shapeless, uint64_t** out, uint64_t* nout);
+      bool shapeless, uint64_t* tag, uint64_t** out, uint64_t* nout);
+  // tag is the caller's number of the entry; *out are the tags of evicted ones.
   int (*program_trace)(uint64_t p, uint64_t fn, uint64_t trace, const char* key, uint64_t nkey,
-      const uint64_t* in, uint64_t n, bool shapeless, uint64_t limit, uint64_t* evicted);
+      const uint64_t* in, uint64_t n, bool shapeless, uint64_t limit, uint64_t tag,
+      uint64_t** out, uint64_t* nout);
   uint64_t (*program_size)(uint64_t p);
   void (*program_clear)(uint64_t p);
 
@@ -94,6 +96,8 @@ typedef struct adj_api {
   // The innermost trace of this thread, and whether a trace is live on it.
   uint64_t (*trace_current)(void);
   bool (*trace_live)(uint64_t id);
+  // A number that no other live thread has.
+  uint64_t (*thread)(void);
 } adj_api;
 
 typedef const adj_api* (*adj_open_fn)(

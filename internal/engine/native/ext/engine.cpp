@@ -140,6 +140,10 @@ static uint64_t trace_current() {
   return traces.empty() ? 0 : traces.back();
 }
 
+static uint64_t thread() {
+  return reinterpret_cast<uint64_t>(&thread_ready);
+}
+
 static int64_t op(uint32_t id, uint64_t* w, uint64_t trace) {
   ensure_thread();
   if (!trace_live(trace)) {
@@ -376,6 +380,7 @@ extern "C" __attribute__((visibility("default"))) const adj_api* adj_open(
   api.memory = memory;
   api.trace_current = trace_current;
   api.trace_live = trace_live;
+  api.thread = thread;
   fill_transforms(&api);
   fill_program(&api);
   fill_foreign(&api);

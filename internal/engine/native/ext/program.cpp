@@ -1,4 +1,5 @@
 // Programs: the traces of one compiled function, by key.
+#include <cstdlib>
 #include <list>
 #include <unordered_map>
 #include <unordered_set>
@@ -15,6 +16,7 @@ namespace {
 
 struct Entry {
   std::string key;
+  uint64_t tag;
   Graph graph;
   bool shapeless;
   std::vector<Shape> traced; // shapeless: the sizes of the first trace
@@ -54,6 +56,12 @@ std::vector<Shape> sizes(const std::vector<array>& in) {
     s.push_back(a.shape());
   }
   return s;
+}
+
+void give_words(const std::vector<uint64_t>& v, uint64_t** out, uint64_t* nout) {
+  *nout = v.size();
+  *out = static_cast<uint64_t*>(std::malloc(sizeof(uint64_t) * (v.size() + 1)));
+  std::copy(v.begin(), v.end(), *out);
 }
 
 // trace runs fn on placeholders and records its graph.
@@ -120,7 +128,7 @@ static void program_clear(uint64_t p) {
 
 static int program_run(
     uint64_t ph, const char* key, uint64_t nkey, const uint64_t* h, uint64_t n,
-    bool shapeless, uint64_t** out, uint64_t* nout) {
+    bool shapeless, uint64_t* tag, uint64_t** out, uint64_t* nout) {
   ensure_thread();
   int code = ADJ_OK;
   int failed = guarded([&] {
@@ -138,6 +146,7 @@ static int program_run(
       return;
     }
     p.entries.splice(p.entries.begin(), p.entries, it->second);
+    *tag = e.tag;
     give(e.graph.run(in, !same), out, nout);
   });
   return failed ? failed : code;
@@ -145,7 +154,8 @@ static int program_run(
 
 static int program_trace(
     uint64_t ph, uint64_t fn, uint64_t trace, const char* key, uint64_t nkey,
-    const uint64_t* h, uint64_t n, bool shapeless, uint64_t limit, uint64_t* evicted) {
+    const uint64_t* h, uint64_t n, bool shapeless, uint64_t limit, uint64_t tag,
+    uint64_t** out, uint64_t* nout) {
   ensure_thread();
   return guarded([&] {
     auto in = arrays(h, n);
@@ -154,7 +164,7 @@ static int program_trace(
     // The Go function may have used this very program, so it is looked up now.
     auto& p = get(ph);
     auto k = full_key(key, nkey, in, shapeless);
-    *evicted = 0;
+    std::vector<uint64_t> evicted;
     if (auto it = p.index.find(k); it != p.index.end()) {
       auto& e = *it->second;
       if (shapeless && e.traced != sizes(in)) {
@@ -165,18 +175,22 @@ static int program_trace(
               diff + ")");
         }
         e.trusted = true;
+        evicted.push_back(tag); // the first trace stays
+        give_words(evicted, out, nout);
         return;
       }
+      evicted.push_back(it->second->tag);
       p.entries.erase(it->second);
       p.index.erase(it);
     }
-    p.entries.push_front(Entry{k, std::move(g), shapeless, sizes(in)});
+    p.entries.push_front(Entry{k, tag, std::move(g), shapeless, sizes(in)});
     p.index[k] = p.entries.begin();
     while (p.entries.size() > limit) {
+      evicted.push_back(p.entries.back().tag);
       p.index.erase(p.entries.back().key);
       p.entries.pop_back();
-      ++*evicted;
     }
+    give_words(evicted, out, nout);
   });
 }
 

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/adjoint-go/adjoint/internal/engine/native"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"adjoint": func() { os.Exit(run()) }})
+}
+
+// Scripts work in an empty home. The condition [engine] tells whether this user has an engine, which is in $REAL_HOME.
+func TestScripts(t *testing.T) {
+	home, backend := native.Home(), os.Getenv("ADJOINT_BACKEND")
+	_, _, missing := native.LocateIn(home, backend)
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("ADJOINT_HOME", env.WorkDir+"/home")
+			env.Setenv("ADJOINT_BACKEND", "")
+			env.Setenv("REAL_HOME", home)
+			env.Setenv("REAL_BACKEND", backend)
+			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "engine" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			return missing == nil, nil
+		},
+	})
+}

@@ -1,0 +1,250 @@
+package compile
+
+import (
+	"reflect"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/internal/argtree"
+	"github.com/adjoint-go/adjoint/internal/walk"
+)
+
+// Func is a compiled function. Call has the type of the function.
+type Func[F any] struct {
+	Call F
+	*program
+}
+
+// Stats counts what a Func did.
+type Stats struct {
+	Calls     int           // all calls
+	Hits      int           // calls that repeated a trace
+	Traces    int           // calls that recorded one
+	Inline    int           // calls that ran the function as it is
+	Evictions int           // traces dropped
+	Entries   int           // traces held
+	TraceTime time.Duration // spent recording
+}
+
+// Of returns f compiled. Errors: f is no function, is nil, or a parameter or
+// result is no tree of arrays (when wrapped).
+func Of[F any](f F, opts ...Option) *Func[F] {
+	const op = "compile.Of"
+	c := config{maxEntries: 64}
+	for _, o := range opts {
+		o(&c)
+	}
+	if c.name != "" {
+		c.name = op + "[" + c.name + "]"
+	} else {
+		c.name = op
+	}
+	fn, params, results := argtree.Func(op, f)
+	p := &program{config: c, op: c.name, fn: fn, params: params, results: results,
+		entries: map[uint64]*entry{}, tracing: map[string]*inProgress{}}
+	p.in = places(op, c.inputs)
+	p.out = places(op, c.outputs)
+	call := reflect.MakeFunc(fn.Type(), p.call)
+	return &Func[F]{Call: call.Interface().(F), program: p}
+}
+
+// place is a captured variable.
+type place struct {
+	plan argtree.Plan
+	ptr  any // keeps the variable alive
+	v    reflect.Value
+}
+
+func places(op string, pointers []any) []place {
+	var out []place
+	for _, ptr := range pointers {
+		plan, _, err := argtree.Walker.Place(ptr)
+		argtree.Check(op, err)
+		out = append(out, place{plan, ptr, reflect.ValueOf(ptr)})
+	}
+	return out
+}
+
+func (p place) slots(op string) argtree.Slots { return argtree.Read(op, p.plan, p.v.UnsafePointer()) }
+
+// program is a Func without its type.
+type program struct {
+	config
+	op              string
+	fn              reflect.Value
+	params, results []argtree.Plan
+	in, out         []place
+
+	state   sync.Mutex // held during a call when state is captured
+	mu      sync.Mutex // guards what follows
+	core    *core.Program
+	entries map[uint64]*entry
+	nextTag uint64
+	tracing map[string]*inProgress
+	stats   Stats
+	closed  bool
+}
+
+// entry is what Go keeps of one trace: the results without their arrays.
+type entry struct {
+	values []reflect.Value
+	slots  [][]bool // of each result: which slots are present
+	out    [][]bool // the same of each captured output
+	pins   []any    // what the key compares by address
+}
+
+// inProgress is a trace that a goroutine is recording.
+type inProgress struct {
+	done   chan struct{}
+	thread uint64
+}
+
+// Stats returns what the Func did so far.
+func (p *program) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.stats
+	s.Entries = len(p.entries)
+	return s
+}
+
+// Close drops all traces. Calling the Func afterwards is an error.
+func (p *program) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.entries = map[uint64]*entry{}
+	if p.core != nil {
+		p.core.Close()
+	}
+}
+
+// request is one call: its arguments as arrays and key.
+type request struct {
+	args   []reflect.Value
+	slots  []argtree.Slots // arguments, then captured inputs
+	arrays []*core.Array
+	key    []byte
+}
+
+func (p *program) call(args []reflect.Value) []reflect.Value {
+	if len(p.in)+len(p.out) > 0 {
+		if core.Tracing() {
+			core.Failf(p.op, "a function with captured state cannot be called inside a transform: pass the state as an argument")
+		}
+		p.state.Lock()
+		defer p.state.Unlock()
+	}
+	if disabled.Load() {
+		p.count(func(s *Stats) { s.Calls++; s.Inline++ })
+		return callFunc(p.fn, args)
+	}
+	prog := p.open()
+	r := p.read(args)
+	out, tag, ok := prog.Run(p.op, r.key, r.arrays, p.shapeless)
+	if !ok {
+		return p.miss(prog, r)
+	}
+	return p.replayed(prog, r, out, tag)
+}
+
+func (p *program) count(f func(*Stats)) {
+	p.mu.Lock()
+	f(&p.stats)
+	p.mu.Unlock()
+}
+
+func (p *program) open() *core.Program {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		core.Failf(p.op, "the compiled function was closed")
+	}
+	if p.core == nil {
+		p.core = core.NewProgram()
+	}
+	return p.core
+}
+
+// read collects the arrays and the key of a call.
+func (p *program) read(args []reflect.Value) *request {
+	r := &request{args: args, key: make([]byte, 0, 128)}
+	scan := func(op string, plan argtree.Plan, at reflect.Value) {
+		s := argtree.Slots{Plan: plan, At: walk.Pointer(at)}
+		var err error
+		s.Arrays, r.key, err = plan.Scan(nil, r.key, s.At)
+		argtree.Check(op, err)
+		r.arrays = s.Present(r.arrays)
+		r.slots = append(r.slots, s)
+	}
+	for i, a := range args {
+		scan(p.op, p.params[i], a)
+	}
+	for _, in := range p.in {
+		scan(p.op, in.plan, in.v.Elem())
+	}
+	for _, out := range p.out {
+		// The structure of what is written is part of the key too.
+		var err error
+		r.key, err = out.plan.Key(r.key, out.v.UnsafePointer())
+		argtree.Check(p.op, err)
+	}
+	return r
+}
+
+// replayed makes results of the arrays of a replay.
+func (p *program) replayed(prog *core.Program, r *request, arrays []*core.Array, tag uint64) []reflect.Value {
+	p.mu.Lock()
+	p.stats.Calls++
+	p.stats.Hits++
+	e := p.entries[tag]
+	p.mu.Unlock()
+	if e == nil {
+		core.Failf(p.op, "the compiled function was closed during the call")
+	}
+	runtime.KeepAlive(prog)
+	return p.results_(e, arrays)
+}
+
+// results_ fills an entry's results, and the captured outputs, with arrays.
+func (p *program) results_(e *entry, arrays []*core.Array) []reflect.Value {
+	values := make([]reflect.Value, len(e.values))
+	for i, v := range e.values {
+		var filled []*core.Array
+		filled, arrays = spread(e.slots[i], arrays)
+		values[i] = fill(p.op, p.results[i], v, filled)
+	}
+	for i, out := range p.out {
+		var filled []*core.Array
+		filled, arrays = spread(e.out[i], arrays)
+		argtree.Check(p.op, out.plan.Assign(out.v.UnsafePointer(), filled))
+	}
+	return values
+}
+
+// spread puts arrays into the slots that are present.
+func spread(present []bool, arrays []*core.Array) (filled, rest []*core.Array) {
+	filled = make([]*core.Array, len(present))
+	for i, ok := range present {
+		if ok {
+			filled[i], arrays = arrays[0], arrays[1:]
+		}
+	}
+	return filled, arrays
+}
+
+func fill(op string, plan argtree.Plan, v reflect.Value, arrays []*core.Array) reflect.Value {
+	fresh := reflect.New(v.Type()).Elem()
+	fresh.Set(v)
+	argtree.Check(op, plan.Replace(walk.Pointer(fresh), arrays))
+	return fresh
+}
+
+func callFunc(fn reflect.Value, args []reflect.Value) []reflect.Value {
+	if fn.Type().IsVariadic() {
+		return fn.CallSlice(args)
+	}
+	return fn.Call(args)
+}

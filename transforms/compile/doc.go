@@ -1,0 +1,19 @@
+// Package compile records what a function computes, once per kind of argument,
+// and repeats it without calling the function again.
+//
+//	step := compile.Of(grad.ValueAndGrad2(loss))
+//	l, g := step.Call(params, batch)
+//
+// A call with new shapes, dtypes, ranks, tree structure or static values calls
+// the Go function again and records another trace; [Func.Stats] counts them.
+// Static values (numbers, strings, funcs, anything in the arguments that is no
+// array) are compared by Go type and value. The Go function must therefore
+// depend on nothing else: an array that it captures is a constant, printing
+// happens once, and reading a value (Item, Data) inside it is an error.
+//
+// State that changes between calls is captured by [State], [Inputs] and
+// [Outputs]: variables that are read before and written after each call.
+//
+// One Func may be called from many goroutines. A compiled function may be used
+// inside other transforms and may contain them.
+package compile
