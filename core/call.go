@@ -238,6 +238,7 @@ func (c *Call) arrays() []*Array {
 // run builds the op and leaves with the lock held, its results in the words. It
 // returns the scope that owns them and the trace they belong to.
 func (c *Call) run() (scope int64, trace uint64) {
+	mixed := false // arrays of several traces meet
 	if c.bad != nil {
 		panic(newError(c.name(), c.arrays(), c.bad))
 	}
@@ -255,8 +256,11 @@ func (c *Call) run() (scope int64, trace uint64) {
 			panic(newError(c.name(), c.arrays(), lack(in.a)))
 		}
 		w[in.at] = uint64(in.a.h)
-		if in.a.trace > trace {
-			trace = in.a.trace
+		if t := in.a.trace; t != trace && t != 0 {
+			if trace != 0 {
+				mixed = true
+			}
+			trace = max(trace, t)
 		}
 	}
 	scope = engine.Do(c.op, &w[0], trace)
@@ -267,6 +271,11 @@ func (c *Call) run() (scope int64, trace uint64) {
 			panic(newError(c.name(), c.arrays(), ErrLeaked))
 		}
 		panic(newError(c.name(), c.arrays(), engineError(msg)))
+	}
+	if mixed {
+		for i := range c.ins {
+			noteOuter(scope, c.input(i).a.trace)
+		}
 	}
 	return scope, trace
 }

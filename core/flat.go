@@ -1,7 +1,6 @@
 package core
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 
@@ -14,9 +13,10 @@ import (
 // FlatFunc is a function of a list of arrays.
 type FlatFunc func(in []*Array) []*Array
 
-// traced makes a callback of f: it runs f on the arrays of a new trace in a
-// scope of their own, and hands its results to the engine.
-func traced(op string, trace uint64, outer *uint64, f func(in []*Array) ([]*Array, []int)) engine.Callback {
+// tracedBy makes a callback of f: it runs f on the arrays of a new trace in a
+// scope of their own, and hands its results to the engine. alone forbids f to
+// use arrays of outer traces.
+func tracedBy(op string, trace uint64, outer *uint64, f func(in []*Array) ([]*Array, []int), alone bool) engine.Callback {
 	return func(hs []engine.Handle) (out []engine.Handle, outAxes []int) {
 		if err := engine.Enter(); err != nil {
 			panic(newError(op, nil, err))
@@ -51,11 +51,14 @@ func traced(op string, trace uint64, outer *uint64, f func(in []*Array) ([]*Arra
 		}
 		for _, r := range results {
 			out = append(out, engine.Retain(r.h))
-			if r.trace < trace && r.trace > s.outer {
-				s.outer = r.trace
-			}
+			s.note(r.trace)
 		}
+		captured := alone && s.outer != 0
 		engine.Leave()
+		if captured {
+			engine.ReleaseAll(out)
+			panic(&capture{})
+		}
 		runtime.KeepAlive(results)
 		return out, axes
 	}
@@ -95,6 +98,9 @@ func transform(op string, in []*Array, call func(trace uint64, outer *uint64, hs
 	}
 	outer = max(outer, captured)
 	scope := engine.Scope()
+	for _, a := range in {
+		noteOuter(scope, a.trace)
+	}
 	results := make([]*Array, len(out))
 	for i, h := range out {
 		results[i] = adopt(h, outer, scope)
@@ -110,32 +116,34 @@ func failed(op string, in []*Array, code int) any {
 	case engine.GoFailed:
 		v, stack := engine.Failure()
 		engine.Leave()
-		switch v.(type) {
-		case *Error, *Panic:
+		switch v := v.(type) {
+		case *Error, *Panic, *capture:
 			return v
 		}
 		return &Panic{Value: v, Stack: stack}
 	case engine.WrongTrace:
 		engine.Leave()
 		return newError(op, nil, ErrLeaked)
-	case engine.Captured:
-		engine.Leave()
-		return errCaptured
 	}
 	msg := engine.Message()
 	engine.Leave()
 	return newError(op, nil, engineError(msg))
 }
 
-// errCaptured tells a Program's caller to run the function inline.
-var errCaptured = errors.New("the function captured an array of an outer trace")
+// capture ends the recording of a function that uses an array of an outer trace.
+type capture struct{}
+
+// traced is tracedBy for a function whose results have no axes.
+func traced(op string, trace uint64, outer *uint64, f FlatFunc) engine.Callback {
+	return tracedBy(op, trace, outer, func(in []*Array) ([]*Array, []int) { return f(in), nil }, false)
+}
 
 // Differentiate runs f on in and returns its results and the gradients of its
 // first result, a scalar, with respect to the arrays in[wrt]. The other results
 // have no gradient. op names the caller in errors.
 func Differentiate(op string, f FlatFunc, in []*Array, wrt []int) (results, grads []*Array) {
 	out := transform(op, in, func(trace uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int) {
-		return engine.Grad(traced(op, trace, outer, func(in []*Array) ([]*Array, []int) { return f(in), nil }), trace, hs, uint32s(wrt))
+		return engine.Grad(traced(op, trace, outer, f), trace, hs, uint32s(wrt))
 	})
 	n := len(out) - len(wrt)
 	return out[:n], out[n:]
@@ -147,7 +155,7 @@ func Differentiate(op string, f FlatFunc, in []*Array, wrt []int) (results, grad
 func PullBack(op string, f FlatFunc, in []*Array, wrt []int) (results []*Array, pull func(cts []*Array) []*Array) {
 	var g engine.Graph
 	results = transform(op, in, func(trace uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int) {
-		out, graph, code := engine.VJP(traced(op, trace, outer, func(in []*Array) ([]*Array, []int) { return f(in), nil }), trace, hs, uint32s(wrt))
+		out, graph, code := engine.VJP(traced(op, trace, outer, f), trace, hs, uint32s(wrt))
 		g = graph
 		return out, code
 	})
@@ -177,7 +185,7 @@ type graph struct {
 func PushForward(op string, f FlatFunc, in []*Array, wrt []int, tangents []*Array) (results, dresults []*Array) {
 	all := append(append([]*Array(nil), in...), tangents...)
 	out := transform(op, all, func(trace uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int) {
-		return engine.JVP(traced(op, trace, outer, func(in []*Array) ([]*Array, []int) { return f(in), nil }), trace, hs[:len(in)], uint32s(wrt), hs[len(in):])
+		return engine.JVP(traced(op, trace, outer, f), trace, hs[:len(in)], uint32s(wrt), hs[len(in):])
 	})
 	return out[:len(out)/2], out[len(out)/2:]
 }
@@ -191,7 +199,7 @@ func Vectorize(op string, f func(in []*Array) ([]*Array, []int), in []*Array, ax
 		ax[i] = int32(a)
 	}
 	return transform(op, in, func(trace uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int) {
-		return engine.VMap(traced(op, trace, outer, f), trace, hs, ax)
+		return engine.VMap(tracedBy(op, trace, outer, f, false), trace, hs, ax)
 	})
 }
 
@@ -262,6 +270,9 @@ func (p *Program) Run(op string, key []byte, in []*Array, shapeless bool) (out [
 		panic(failed(op, in, code))
 	}
 	scope := engine.Scope()
+	for _, a := range in {
+		noteOuter(scope, a.trace)
+	}
 	out = make([]*Array, len(res))
 	for i, h := range res {
 		out[i] = adopt(h, trace, scope)
@@ -279,14 +290,14 @@ func (p *Program) Run(op string, key []byte, in []*Array, shapeless bool) (out [
 func (p *Program) Trace(op string, f FlatFunc, key []byte, in []*Array, shapeless bool, limit int, tag uint64) (gone []uint64, inline bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			if v != any(errCaptured) {
+			if _, ok := v.(*capture); !ok {
 				panic(v)
 			}
 			inline = true
 		}
 	}()
 	transform(op, in, func(trace uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int) {
-		tags, code := p.p.Trace(traced(op, trace, outer, func(in []*Array) ([]*Array, []int) { return f(in), nil }), trace, key, hs, shapeless, limit, tag)
+		tags, code := p.p.Trace(tracedBy(op, trace, outer, func(in []*Array) ([]*Array, []int) { return f(in), nil }, true), trace, key, hs, shapeless, limit, tag)
 		for _, t := range tags {
 			gone = append(gone, uint64(t))
 		}

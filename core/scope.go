@@ -10,7 +10,7 @@ import (
 // one. The table and the lists are guarded by the engine lock.
 type scope struct {
 	arrays []*Array
-	// trace is the trace that the scope belongs to, 0 for Tidy.
+	// trace is the trace that the scope lies in, 0 for none.
 	trace uint64
 	// outer is the innermost other trace whose arrays were used.
 	outer uint64
@@ -26,8 +26,19 @@ var scopes = struct {
 func own(id int64, a *Array) {
 	s := scopes.all[id]
 	s.arrays = append(s.arrays, a)
-	if a.trace < s.trace && a.trace > s.outer {
-		s.outer = a.trace
+	s.note(a.trace)
+}
+
+// note records that an array of a trace was used in the scope.
+func (s *scope) note(trace uint64) {
+	if trace < s.trace && trace > s.outer {
+		s.outer = trace
+	}
+}
+
+func noteOuter(id int64, trace uint64) {
+	if trace != 0 && id != 0 {
+		scopes.all[id].note(trace)
 	}
 }
 
@@ -37,6 +48,9 @@ func openScope(trace uint64) (int64, *scope) {
 	scopes.next++
 	id := scopes.next
 	s := &scope{trace: trace, parent: engine.Scope()}
+	if p := scopes.all[s.parent]; trace == 0 && p != nil {
+		s.trace = p.trace // Tidy within a traced function
+	}
 	scopes.all[id] = s
 	engine.ScopeSet(id)
 	return id, s
@@ -56,9 +70,7 @@ func closeScope(id int64, s *scope, why gone) {
 	s.arrays = nil
 	delete(scopes.all, id)
 	engine.ScopeSet(s.parent)
-	if p := scopes.all[s.parent]; p != nil && s.outer < p.trace && s.outer > p.outer {
-		p.outer = s.outer
-	}
+	noteOuter(s.parent, s.outer)
 }
 
 // release takes a out of the scope that is being closed and gives it to the

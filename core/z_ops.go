@@ -59,8 +59,8 @@ func (a *Array) Div(b *Array) *Array {
 // FloorDiv returns the quotient a / b rounded down, elementwise, for integers
 // too; an integer divided by zero gives 0.
 //
-// Shapes: a and b broadcast. Dtypes: real; the promoted dtype of a and b.
-// Source: MLX floor_divide.
+// Shapes: a and b broadcast. Dtypes: real numbers; the promoted dtype of a and
+// b. Errors: a complex argument, or two bools. Source: MLX floor_divide.
 func (a *Array) FloorDiv(b *Array) *Array {
 	var c Call
 	c.Begin(engine.OpFloorDivide)
@@ -72,8 +72,8 @@ func (a *Array) FloorDiv(b *Array) *Array {
 // Remainder returns a - b·floor(a/b), elementwise: the remainder with the sign
 // of b; of an integer and zero it is a.
 //
-// Shapes: a and b broadcast. Dtypes: the promoted dtype of a and b. Source: MLX
-// remainder.
+// Shapes: a and b broadcast. Dtypes: real numbers; the promoted dtype of a and
+// b. Errors: a complex argument, or two bools. Source: MLX remainder.
 func (a *Array) Remainder(b *Array) *Array {
 	var c Call
 	c.Begin(engine.OpRemainder)
@@ -84,8 +84,8 @@ func (a *Array) Remainder(b *Array) *Array {
 
 // divModRaw returns FloorDiv and Remainder of a and b.
 //
-// Shapes: a and b broadcast, twice. Dtypes: real; the promoted dtype of a and
-// b. Source: MLX divmod.
+// Shapes: a and b broadcast, twice. Dtypes: real numbers; the promoted dtype of
+// a and b. Errors: a complex argument, or two bools. Source: MLX divmod.
 func (a *Array) divModRaw(b *Array) []*Array {
 	var c Call
 	c.Begin(engine.OpDivmod)
@@ -96,8 +96,8 @@ func (a *Array) divModRaw(b *Array) []*Array {
 
 // Pow returns a raised to the power b, elementwise.
 //
-// Shapes: a and b broadcast. Dtypes: the promoted dtype of a and b; integer
-// exponents of integers must not be negative. Source: MLX power.
+// Shapes: a and b broadcast. Dtypes: the promoted dtype of a and b; an integer
+// raised to a negative integer is 0. Source: MLX power.
 func (a *Array) Pow(b *Array) *Array {
 	var c Call
 	c.Begin(engine.OpPower)
@@ -2155,10 +2155,12 @@ func Depends(inputs []*Array, dependencies []*Array) []*Array {
 }
 
 // Take returns the slices of a at indices along axis. Negative indices count
-// from the end; others outside are not checked and give unspecified values.
+// from the end.
 //
 // Shapes: axis is replaced by the shape of indices. Dtypes: any; indices are
-// integers. Errors: indices are floating, or axis is empty. Source: MLX take.
+// integers. Errors: indices are no integers, axis is empty, or an index is out
+// of range in an array that is computed and has at most 4096 elements; in
+// others the nearest index inside is taken. Source: MLX take.
 func (a *Array) Take(indices *Array, axis int) *Array {
 	var c Call
 	c.Begin(engine.OpTake)
@@ -2169,11 +2171,12 @@ func (a *Array) Take(indices *Array, axis int) *Array {
 }
 
 // TakeAlongAxis returns the elements of a at indices along axis, one index per
-// element of the result. Indices outside are not checked.
+// element of the result. Negative indices count from the end.
 //
 // Shapes: that of indices; the other axes of a and indices broadcast. Dtypes:
-// any; indices are integers. Errors: a and indices differ in rank. Source: MLX
-// take_along_axis.
+// any; indices are integers. Errors: a and indices differ in rank, or an index
+// is out of range in an array that is computed and has at most 4096 elements;
+// in others the nearest index inside is taken. Source: MLX take_along_axis.
 func (a *Array) TakeAlongAxis(indices *Array, axis int) *Array {
 	var c Call
 	c.Begin(engine.OpTakeAlongAxis)
@@ -2184,11 +2187,13 @@ func (a *Array) TakeAlongAxis(indices *Array, axis int) *Array {
 }
 
 // PutAlongAxis returns a with the elements at indices along axis replaced by
-// values. An index given twice keeps either value; indices outside are not
-// checked.
+// values. An index given twice keeps either value; negative indices count from
+// the end.
 //
 // Shapes: that of a; values broadcast to indices. Dtypes: a's; indices are
-// integers. Errors: a and indices differ in rank. Source: MLX put_along_axis.
+// integers. Errors: a and indices differ in rank, or an index is out of range
+// in an array that is computed and has at most 4096 elements; in others the
+// nearest index inside is taken. Source: MLX put_along_axis.
 func (a *Array) PutAlongAxis(indices *Array, values *Array, axis int) *Array {
 	var c Call
 	c.Begin(engine.OpPutAlongAxis)
@@ -2200,10 +2205,13 @@ func (a *Array) PutAlongAxis(indices *Array, values *Array, axis int) *Array {
 }
 
 // ScatterAddAxis returns a with values added to the elements at indices along
-// axis; an index may be given more than once. Indices outside are not checked.
+// axis; an index may be given more than once. Negative indices count from the
+// end.
 //
 // Shapes: that of a; values broadcast to indices. Dtypes: a's; indices are
-// integers. Errors: a and indices differ in rank. Source: MLX scatter_add_axis.
+// integers. Errors: a and indices differ in rank, or an index is out of range
+// in an array that is computed and has at most 4096 elements; in others the
+// nearest index inside is taken. Source: MLX scatter_add_axis.
 func (a *Array) ScatterAddAxis(indices *Array, values *Array, axis int) *Array {
 	var c Call
 	c.Begin(engine.OpScatterAddAxis)
@@ -2214,14 +2222,16 @@ func (a *Array) ScatterAddAxis(indices *Array, values *Array, axis int) *Array {
 	return c.One()
 }
 
-// gatherRaw returns the slices of a of size slice_sizes that start at
-// indices[i] along axes[i] and at 0 along the other axes. Indices outside are
-// not checked.
+// Gather returns the slices of a of size slice_sizes that start at indices[i]
+// along axes[i] and at 0 along the other axes. For slices of one element
+// negative indices count from the end.
 //
 // Shapes: the broadcast shape of indices, then slice_sizes. Dtypes: any;
-// indices are integers. Errors: slice_sizes do not fit a, or axes repeat.
-// Source: MLX gather.
-func (a *Array) gatherRaw(indices []*Array, axes []int, sliceSizes []int) *Array {
+// indices are integers. Errors: slice_sizes do not fit a, axes repeat, indices
+// and axes differ in number, or an index is out of range in an array that is
+// computed and has at most 4096 elements; in others the nearest index inside is
+// taken. Source: MLX gather.
+func (a *Array) Gather(indices []*Array, axes []int, sliceSizes []int) *Array {
 	var c Call
 	c.Begin(engine.OpGather)
 	c.Array(a)
@@ -2231,13 +2241,16 @@ func (a *Array) gatherRaw(indices []*Array, axes []int, sliceSizes []int) *Array
 	return c.One()
 }
 
-// scatterRaw returns a with slices replaced by updates: those that start at
-// indices[i] along axes[i]. Indices outside are not checked.
+// Scatter returns a with slices replaced by updates: those that start at
+// indices[i] along axes[i]. For slices of one element negative indices count
+// from the end.
 //
 // Shapes: updates: the broadcast shape of indices, then one size per axis of a.
-// Dtypes: a's; indices are integers. Errors: updates do not fit, or axes
-// repeat. Source: MLX scatter.
-func (a *Array) scatterRaw(indices []*Array, updates *Array, axes []int) *Array {
+// Dtypes: a's; indices are integers. Errors: updates do not fit, axes repeat,
+// indices and axes differ in number, or an index is out of range in an array
+// that is computed and has at most 4096 elements; in others the nearest index
+// inside is taken. Source: MLX scatter.
+func (a *Array) Scatter(indices []*Array, updates *Array, axes []int) *Array {
 	var c Call
 	c.Begin(engine.OpScatter)
 	c.Array(a)
@@ -2247,12 +2260,14 @@ func (a *Array) scatterRaw(indices []*Array, updates *Array, axes []int) *Array 
 	return c.One()
 }
 
-// scatterAddRaw is scatterRaw that adds updates to what is there.
+// ScatterAdd is Scatter that adds updates to what is there.
 //
 // Shapes: updates: the broadcast shape of indices, then one size per axis of a.
-// Dtypes: a's; indices are integers. Errors: updates do not fit, or axes
-// repeat. Source: MLX scatter_add.
-func (a *Array) scatterAddRaw(indices []*Array, updates *Array, axes []int) *Array {
+// Dtypes: a's; indices are integers. Errors: updates do not fit, axes repeat,
+// indices and axes differ in number, or an index is out of range in an array
+// that is computed and has at most 4096 elements; in others the nearest index
+// inside is taken. Source: MLX scatter_add.
+func (a *Array) ScatterAdd(indices []*Array, updates *Array, axes []int) *Array {
 	var c Call
 	c.Begin(engine.OpScatterAdd)
 	c.Array(a)
@@ -2262,12 +2277,14 @@ func (a *Array) scatterAddRaw(indices []*Array, updates *Array, axes []int) *Arr
 	return c.One()
 }
 
-// scatterProdRaw is scatterRaw that multiplies what is there by updates.
+// ScatterProd is Scatter that multiplies what is there by updates.
 //
 // Shapes: updates: the broadcast shape of indices, then one size per axis of a.
-// Dtypes: a's; indices are integers. Errors: updates do not fit, or axes
-// repeat. Source: MLX scatter_prod.
-func (a *Array) scatterProdRaw(indices []*Array, updates *Array, axes []int) *Array {
+// Dtypes: a's; indices are integers. Errors: updates do not fit, axes repeat,
+// indices and axes differ in number, or an index is out of range in an array
+// that is computed and has at most 4096 elements; in others the nearest index
+// inside is taken. Source: MLX scatter_prod.
+func (a *Array) ScatterProd(indices []*Array, updates *Array, axes []int) *Array {
 	var c Call
 	c.Begin(engine.OpScatterProd)
 	c.Array(a)
@@ -2277,13 +2294,14 @@ func (a *Array) scatterProdRaw(indices []*Array, updates *Array, axes []int) *Ar
 	return c.One()
 }
 
-// scatterMaxRaw is scatterRaw that keeps the larger of updates and what is
-// there.
+// ScatterMax is Scatter that keeps the larger of updates and what is there.
 //
 // Shapes: updates: the broadcast shape of indices, then one size per axis of a.
-// Dtypes: real; a's; indices are integers. Errors: updates do not fit, or axes
-// repeat. Source: MLX scatter_max.
-func (a *Array) scatterMaxRaw(indices []*Array, updates *Array, axes []int) *Array {
+// Dtypes: real; a's; indices are integers. Errors: updates do not fit, axes
+// repeat, indices and axes differ in number, or an index is out of range in an
+// array that is computed and has at most 4096 elements; in others the nearest
+// index inside is taken. Source: MLX scatter_max.
+func (a *Array) ScatterMax(indices []*Array, updates *Array, axes []int) *Array {
 	var c Call
 	c.Begin(engine.OpScatterMax)
 	c.Array(a)
@@ -2293,13 +2311,14 @@ func (a *Array) scatterMaxRaw(indices []*Array, updates *Array, axes []int) *Arr
 	return c.One()
 }
 
-// scatterMinRaw is scatterRaw that keeps the smaller of updates and what is
-// there.
+// ScatterMin is Scatter that keeps the smaller of updates and what is there.
 //
 // Shapes: updates: the broadcast shape of indices, then one size per axis of a.
-// Dtypes: real; a's; indices are integers. Errors: updates do not fit, or axes
-// repeat. Source: MLX scatter_min.
-func (a *Array) scatterMinRaw(indices []*Array, updates *Array, axes []int) *Array {
+// Dtypes: real; a's; indices are integers. Errors: updates do not fit, axes
+// repeat, indices and axes differ in number, or an index is out of range in an
+// array that is computed and has at most 4096 elements; in others the nearest
+// index inside is taken. Source: MLX scatter_min.
+func (a *Array) ScatterMin(indices []*Array, updates *Array, axes []int) *Array {
 	var c Call
 	c.Begin(engine.OpScatterMin)
 	c.Array(a)
@@ -2341,7 +2360,7 @@ func (a *Array) sliceRaw(start []int, stop []int, strides []int) *Array {
 
 // DynamicSlice returns the slice of a of slice_size that starts at start[i]
 // along axes[i] and at 0 along the other axes. start is an array, so it may
-// depend on data; it is not checked.
+// depend on data; it is moved to the nearest place where the slice lies inside.
 //
 // Shapes: slice_size. Dtypes: any; start is a vector of integers. Errors:
 // slice_size does not fit a, or start and axes differ in length. Source: MLX
@@ -2441,11 +2460,12 @@ func (src *Array) sliceUpdateMinRaw(update *Array, start []int, stop []int, stri
 
 // DynamicUpdateSlice returns src with the slice of the shape of update that
 // starts at start[i] along axes[i] and at 0 along the other axes replaced by
-// update. start is an array, so it may depend on data; it is not checked.
+// update. start is an array, so it may depend on data; it is moved to the
+// nearest place where the slice lies inside.
 //
 // Shapes: that of src. Dtypes: src's; start is a vector of integers. Errors:
-// update does not fit src, or start and axes differ in length. Source: MLX
-// slice_update.
+// update does not have the axes of src or does not fit it, or start and axes
+// differ in length. Source: MLX slice_update.
 func (src *Array) DynamicUpdateSlice(update *Array, start *Array, axes []int) *Array {
 	var c Call
 	c.Begin(engine.OpSliceUpdateDynamic)
@@ -2896,7 +2916,9 @@ func Einsum(subscripts string, operands ...*Array) *Array {
 //
 // Shapes: (…a, m, k), (…b, k, n) → (indices…, m, n); indices count over
 // the leading axes, flattened. Dtypes: real floating; indices are integers.
-// Errors: k differs, or the indices do not broadcast. Source: MLX gather_mm.
+// Errors: k differs, the indices do not broadcast, or an index is out of range
+// in an array that is computed and has at most 4096 elements; in others the
+// nearest index inside is taken. Source: MLX gather_mm.
 func GatherMM(a *Array, b *Array, lhsIndices *Array, rhsIndices *Array) *Array {
 	var c Call
 	c.Begin(engine.OpGatherMm)
@@ -2913,7 +2935,9 @@ func GatherMM(a *Array, b *Array, lhsIndices *Array, rhsIndices *Array) *Array {
 //
 // Shapes: (…a, m, k), (…b, k, n) → (indices…, m, n); indices count over
 // the leading axes, flattened. Dtypes: real floating; indices are integers.
-// Errors: k differs, or the indices do not broadcast. Source: MLX gather_mm.
+// Errors: k differs, the indices do not broadcast, or an index is out of range
+// in an array that is computed and has at most 4096 elements; in others the
+// nearest index inside is taken. Source: MLX gather_mm.
 func GatherMMSorted(a *Array, b *Array, lhsIndices *Array, rhsIndices *Array) *Array {
 	var c Call
 	c.Begin(engine.OpGatherMm)

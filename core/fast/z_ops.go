@@ -162,11 +162,13 @@ func ScaledDotProductAttentionWith(queries *core.Array, keys *core.Array, values
 }
 
 // CrossEntropy returns logsumexp(logits) − logits[target] over the last axis,
-// fused on a GPU; targets must lie within the classes, which is not checked.
+// fused on a GPU. Negative targets count from the last class.
 //
 // Shapes: (…, classes), (…) → (…). Dtypes: real floating logits,
 // integer targets → float32. Errors: the shape of targets is not that of
-// logits without the last axis. Source: MLX fast.cross_entropy.
+// logits without the last axis, or an index is out of range in an array that is
+// computed and has at most 4096 elements; in others the nearest index inside is
+// taken. Source: MLX fast.cross_entropy.
 func CrossEntropy(logits *core.Array, targets *core.Array) *core.Array {
 	var c core.Call
 	c.Begin(engine.OpFastCrossEntropy)

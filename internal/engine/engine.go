@@ -18,7 +18,6 @@ const (
 	WrongTrace = -2 // an array of a trace that is not live on this thread
 	GoFailed   = -3 // a Go callback failed; its panic is in the Callback
 	Miss       = -4 // a program has no entry for the key
-	Captured   = -5 // a trace captured an array of an outer trace
 )
 
 // ErrClosed is returned by Enter after Close.
@@ -114,6 +113,13 @@ func Release(h Handle) {
 	released.list = append(released.list, h)
 	released.count.Store(int64(len(released.list)))
 	released.Unlock()
+}
+
+// ReleaseAll queues several.
+func ReleaseAll(hs []Handle) {
+	for _, h := range hs {
+		Release(h)
+	}
 }
 
 // drain frees what was released. The lock is held.

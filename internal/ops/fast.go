@@ -36,9 +36,10 @@ var fast = []Op{
 			"queries:1x2x3x2; keys:1x1x3x2; values:1x1x3x2; scale:0.7; mask_mode:causal",
 			"queries:1x2x2x2; keys:1x2x3x2; values:1x2x3x2; scale:0.7; mask_mode:array; mask_arr:2x3",
 			"queries:1x2x2x2; keys:1x2x3x2; values:1x2x3x2; scale:0.7; sinks:2"}},
-	{Name: "fast.cross_entropy", Sym: "mlx_fast_cross_entropy", Cpp: "fast::cross_entropy", In: "logits array, targets array", Out: "y", Pkg: "fast",
-		Go:    []Form{{"func CrossEntropy(logits, targets)", "returns logsumexp(logits) − logits[target] over the last axis, fused on a GPU; targets must lie within the classes, which is not checked."}},
-		Shape: "(…, classes), (…) → (…)", Types: "real floating logits, integer targets → float32", Errors: "the shape of targets is not that of logits without the last axis", Source: "MLX fast.cross_entropy",
+	{Name: "fast.cross_entropy", Sym: "mlx_fast_cross_entropy_checked", CppExpr: checked(`if (logits.ndim() == 0) throw std::invalid_argument("logits are a scalar");
+			return fast::cross_entropy(logits, within(targets, logits.shape(-1)), s);`), In: "logits array, targets array", Out: "y", Pkg: "fast",
+		Go:    []Form{{"func CrossEntropy(logits, targets)", "returns logsumexp(logits) − logits[target] over the last axis, fused on a GPU. Negative targets count from the last class."}},
+		Shape: "(…, classes), (…) → (…)", Types: "real floating logits, integer targets → float32", Errors: "the shape of targets is not that of logits without the last axis, or " + outside, Source: "MLX fast.cross_entropy",
 		DTypes: floats, Diff: "logits", Cases: []string{"logits:3x4; targets:3@idx4:int32", "logits:2x2x3; targets:2x2@idx3:uint32"}},
 	{Name: "fast.gated_delta_update", Sym: "mlx_fast_gated_delta_update",
 		CppExpr: `[&] {

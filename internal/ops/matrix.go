@@ -38,12 +38,12 @@ var matrix = []Op{
 		Go:    []Form{{"func Einsum(subscripts, operands...)", "evaluates a sum of products in Einstein notation, such as \"ij,jk->ik\"; without \"->\" the letters that occur once are the result, in alphabetical order."}},
 		Shape: "as subscripts says", Types: "floating or complex; the promoted dtype", Errors: "subscripts is malformed, or does not fit the operands", Source: "MLX einsum",
 		DTypes: inexact, Diff: "operands", Cases: []string{"subscripts:ij,jk->ik; operands:2x3+3x4", "subscripts:ii->i; operands:3x3", "subscripts:bij,bjk,bk->bi; operands:2x2x3+2x3x2+2x2", "subscripts:ij->; operands:2x3", "subscripts:ij,ij; operands:2x3+2x3"}},
-	{Name: "gather_mm", Sym: "mlx_gather_mm", Cpp: "gather_mm", In: "a array, b array, lhs_indices array?, rhs_indices array?, sorted_indices bool", Out: "y",
+	{Name: "gather_mm", Sym: "mlx_gather_mm_checked", CppExpr: checked(pickMatrices("a", "b") + "return gather_mm(a, b, lhs, rhs, sorted_indices, s);"), In: "a array, b array, lhs_indices array?, rhs_indices array?, sorted_indices bool", Out: "y",
 		Go: []Form{
 			{"func GatherMM(a, b, lhs_indices, rhs_indices) sorted_indices=false", "multiplies matrices of a by matrices of b, picked by index; nil indices stand for all matrices in order."},
 			{"func GatherMMSorted(a, b, lhs_indices, rhs_indices) sorted_indices=true", "is GatherMM for one list of indices that ascends, which may run faster."},
 		},
-		Shape: "(…a, m, k), (…b, k, n) → (indices…, m, n); indices count over the leading axes, flattened", Types: "real floating; indices are integers", Errors: "k differs, or the indices do not broadcast", Source: "MLX gather_mm",
+		Shape: "(…a, m, k), (…b, k, n) → (indices…, m, n); indices count over the leading axes, flattened", Types: "real floating; indices are integers", Errors: "k differs, the indices do not broadcast, or " + outside, Source: "MLX gather_mm",
 		Diff: "a b", NoVmap: "MLX has none for GatherMM", Cases: []string{
 			"a:3x2x3; b:2x3x2; lhs_indices:4@idx3:uint32; rhs_indices:4@idx2:uint32",
 			"a:2x2x3; b:2x3x2; rhs_indices:2@idx2:uint32",
@@ -73,4 +73,17 @@ var matrix = []Op{
 		},
 		Shape: "(…, n) → (…, n) with n = m·2ᵏ, m one of 1, 12, 20, 28", Types: "real floating; integers become float32", Errors: "n is of another form, or a is empty or complex", Source: "MLX hadamard_transform",
 		DTypes: floats, Diff: "a", Cases: []string{"a:2x4", "a:8; scale:1", "a:2x12; scale:0.5"}},
+}
+
+// pickMatrices checks the optional indices over the matrices of a and b.
+func pickMatrices(a, b string) string {
+	return `
+			auto pick = [&](const auto& i, const array& x) -> std::optional<array> {
+				if (!i || x.ndim() < 2) return i;
+				int64_t n = 1;
+				for (int k = 0; k + 2 < int(x.ndim()); k++) n *= x.shape(k);
+				return within(*i, n);
+			};
+			auto lhs = pick(lhs_indices, ` + a + `), rhs = pick(rhs_indices, ` + b + `);
+			`
 }

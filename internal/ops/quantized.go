@@ -43,11 +43,10 @@ var quantized = []Op{
 		Shape: "(…, m, k), (n, k) → (…, m, n)", Types: "real floating; packed w is uint32", Errors: "k differs or is no multiple of the group size, another mode; a CPU stream can only do one row (m = 1) with a packed w", Source: "MLX qqmm",
 		NoVmap: "MLX has none for QQMatmul",
 		Cases:  []string{"x:1x16; w:3x2@u32:uint32; w_scales:3x1@fp8:uint8; mode:nvfp4"}},
-	{Name: "quant.gather_qmm", Sym: "mlx_gather_qmm", CppExpr: `[&] {
+	{Name: "quant.gather_qmm", Sym: "mlx_gather_qmm_checked", CppExpr: checked(pickMatrices("x", "w") + `
 			if (x.ndim() < 1 || w.ndim() < 2 || scales.ndim() != w.ndim()) throw std::invalid_argument("[gather_qmm] x is a scalar, or w and scales have no two axes each");
-			auto y = gather_qmm(x, w, scales, biases, lhs_indices, rhs_indices, transpose, group_size, bits, mode, global_scale, sorted_indices, s);
-			return x.size() == 0 || w.size() == 0 ? zeros_like(y, s) : y;
-		}()`,
+			auto y = gather_qmm(x, w, scales, biases, lhs, rhs, transpose, group_size, bits, mode, global_scale, sorted_indices, s);
+			return x.size() == 0 || w.size() == 0 ? zeros_like(y, s) : y;`),
 		In: "x array, w array, scales array, biases array?, lhs_indices array?, rhs_indices array?, transpose bool, group_size int?, bits int?, mode string, global_scale array?, sorted_indices bool", Out: "y", Pkg: "quant",
 		Go: []Form{
 			{"func GatherMM(x, w, scales, biases, lhs_indices, rhs_indices, group_size, bits) transpose=true mode=\"affine\" global_scale=nil sorted_indices=false", "multiplies matrices of x by packed matrices of w, picked by index; nil indices stand for all matrices in order."},
@@ -56,7 +55,7 @@ var quantized = []Op{
 		Shape: "(…x, m, k), packed (…w, n, k) → (indices…, m, n)", Types: "real floating x and scales, uint32 w, integer indices", Errors: "k differs, or sizes that do not fit group_size and bits", Source: "MLX gather_qmm",
 		Diff: "x scales biases", NoVmap: "MLX has none for GatherQMM", Cases: []string{
 			"x:2x1x32; w:2x3x4@u32:uint32; scales:2x3x1@pos; biases:2x3x1; lhs_indices:2@idx2:uint32; rhs_indices:2@idx2:uint32; transpose:true; group_size:32; bits:4; mode:affine"}},
-	{Name: "quant.gather_qqmm", Sym: "mlx_gather_qqmm", Cpp: "gather_qqmm", In: "x array, w array, scales_w array?, lhs_indices array?, rhs_indices array?, group_size int?, bits int?, mode string, global_scale_x array?, global_scale_w array?, sorted_indices bool", Out: "y", Pkg: "quant",
+	{Name: "quant.gather_qqmm", Sym: "mlx_gather_qqmm_checked", CppExpr: checked(pickMatrices("x", "w") + "return gather_qqmm(x, w, scales_w, lhs, rhs, group_size, bits, mode, global_scale_x, global_scale_w, sorted_indices, s);"), In: "x array, w array, scales_w array?, lhs_indices array?, rhs_indices array?, group_size int?, bits int?, mode string, global_scale_x array?, global_scale_w array?, sorted_indices bool", Out: "y", Pkg: "quant",
 		Go:    []Form{{"func GatherQQMM(x, w, scales_w, lhs_indices, rhs_indices, group_size, bits, mode, global_scale_x, global_scale_w, sorted_indices)", "is QQMM on matrices of x and w that are picked by index; nil indices stand for all matrices in order."}},
 		Shape: "(…x, m, k), (…w, n, k) → (indices…, m, n)", Types: "real floating; packed w is uint32", Errors: "k differs or is no multiple of the group size, or another mode", Source: "MLX gather_qqmm",
 		GPU: true, Cases: []string{"x:2x1x32; w:2x3x32; lhs_indices:2@idx2:uint32; rhs_indices:2@idx2:uint32; mode:mxfp8"}},

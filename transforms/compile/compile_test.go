@@ -46,9 +46,9 @@ func TestStaticLeavesAreTyped(t *testing.T) {
 	f := compile.Of(func(x *core.Array, k any) *core.Array {
 		switch v := k.(type) {
 		case int:
-			return x.AddScalar(float64(v))
+			return x.Add(core.Scalar(float32(v)))
 		case float64:
-			return x.SubScalar(v + 10)
+			return x.Sub(core.Scalar(float32(v + 10)))
 		}
 		return x
 	})
@@ -67,7 +67,7 @@ func TestState(t *testing.T) {
 	type counter struct{ N *core.Array }
 	c := counter{core.Scalar[float32](0)}
 	f := compile.Of(func(x *core.Array) *core.Array {
-		c.N = c.N.AddScalar(1)
+		c.N = c.N.Add(core.Scalar[float32](1))
 		return x.Mul(c.N)
 	}, compile.State(&c))
 	x := core.Scalar[float32](2)
@@ -136,7 +136,7 @@ func TestShapeless(t *testing.T) {
 		require.InDelta(t, math.E*float64(n), f.Call(x).Item(), 1e-4)
 	}
 	require.LessOrEqual(t, f.Stats().Traces, 4)
-	bad := compile.Of(func(x *core.Array) *core.Array { return x.MulScalar(float64(x.Shape()[0])) }, compile.Shapeless())
+	bad := compile.Of(func(x *core.Array) *core.Array { return x.Mul(core.Scalar(float32(x.Shape()[0]))) }, compile.Shapeless())
 	require.InDeltaSlice(t, []float32{3, 3, 3}, core.Data[float32](bad.Call(core.Ones(core.Float32, 3))), 1e-6)
 	_, err := core.Try(func() *core.Array { return bad.Call(core.Ones(core.Float32, 7)) })
 	require.ErrorIs(t, err, core.ErrShapeless)

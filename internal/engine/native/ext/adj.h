@@ -16,7 +16,6 @@ enum {
   ADJ_TRACE = -2, // a tracer of a trace that is not live on this thread
   ADJ_GO = -3, // a Go callback failed; its panic is kept on the Go side
   ADJ_MISS = -4, // a program has no entry for this key
-  ADJ_CAPTURE = -5, // a trace captured what it may not
 };
 
 // Kinds of callback into Go.

@@ -28,9 +28,6 @@ int guarded(const std::function<void()>& f) {
     return ADJ_OK;
   } catch (const GoError&) {
     return ADJ_GO;
-  } catch (const CaptureError& e) {
-    set_error(e.what);
-    return ADJ_CAPTURE;
   } catch (const std::exception& e) {
     set_error(e.what());
   } catch (...) {

@@ -31,11 +31,6 @@ void give(std::vector<array> v, uint64_t** out, uint64_t* nout);
 // GoError ends a C++ frame after a Go callback failed.
 struct GoError {};
 
-// CaptureError ends a trace that met an array it may not capture.
-struct CaptureError {
-  std::string what;
-};
-
 // guarded runs f and turns what it throws into a code.
 int guarded(const std::function<void()>& f);
 

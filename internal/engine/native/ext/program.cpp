@@ -79,9 +79,6 @@ Graph trace_graph(
         throw std::invalid_argument(
             "[compile] an array that is an argument is also captured by the function");
       }
-      if (a.is_tracer()) {
-        throw CaptureError{"the function captured an array of an outer trace"};
-      }
     });
     return outs;
   };

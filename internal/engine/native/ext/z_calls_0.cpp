@@ -46,7 +46,7 @@ int call_floor_divide(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_floor_divide(&r_, a, b, adj_stream())) return -1;
+  if (T.mlx_floor_divide_checked(&r_, a, b, adj_stream())) return -1;
   w_[0] = (uint64_t)r_.ctx;
   return 0;
 }
@@ -56,7 +56,7 @@ int call_remainder(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_remainder(&r_, a, b, adj_stream())) return -1;
+  if (T.mlx_remainder_checked(&r_, a, b, adj_stream())) return -1;
   w_[0] = (uint64_t)r_.ctx;
   return 0;
 }
@@ -66,7 +66,7 @@ int call_divmod(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array b = in_.array();
   mlx_vector_array r_{nullptr};
-  if (T.mlx_divmod(&r_, a, b, adj_stream())) return -1;
+  if (T.mlx_divmod_checked(&r_, a, b, adj_stream())) return -1;
   return put_list(w_, r_);
 }
 

@@ -16,7 +16,7 @@ int call_take(uint64_t* w_) {
   mlx_array indices = in_.array();
   int axis = in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_take_axis(&r_, a, indices, axis, adj_stream())) return -1;
+  if (T.mlx_take_axis_checked(&r_, a, indices, axis, adj_stream())) return -1;
   w_[0] = (uint64_t)r_.ctx;
   return 0;
 }
@@ -27,7 +27,7 @@ int call_take_along_axis(uint64_t* w_) {
   mlx_array indices = in_.array();
   int axis = in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_take_along_axis(&r_, a, indices, axis, adj_stream())) return -1;
+  if (T.mlx_take_along_axis_checked(&r_, a, indices, axis, adj_stream())) return -1;
   w_[0] = (uint64_t)r_.ctx;
   return 0;
 }
@@ -39,7 +39,7 @@ int call_put_along_axis(uint64_t* w_) {
   mlx_array values = in_.array();
   int axis = in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_put_along_axis(&r_, a, indices, values, axis, adj_stream())) return -1;
+  if (T.mlx_put_along_axis_checked(&r_, a, indices, values, axis, adj_stream())) return -1;
   w_[0] = (uint64_t)r_.ctx;
   return 0;
 }
@@ -51,7 +51,7 @@ int call_scatter_add_axis(uint64_t* w_) {
   mlx_array values = in_.array();
   int axis = in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_scatter_add_axis(&r_, a, indices, values, axis, adj_stream())) return -1;
+  if (T.mlx_scatter_add_axis_checked(&r_, a, indices, values, axis, adj_stream())) return -1;
   w_[0] = (uint64_t)r_.ctx;
   return 0;
 }
@@ -63,7 +63,7 @@ int call_gather(uint64_t* w_) {
   Ints axes = in_.ints();
   Ints slice_sizes = in_.ints();
   mlx_array r_{nullptr};
-  if (T.mlx_gather(&r_, a, indices.v, axes.p(), axes.n(), slice_sizes.p(), slice_sizes.n(), adj_stream())) return -1;
+  if (T.mlx_gather_checked(&r_, a, indices.v, axes.p(), axes.n(), slice_sizes.p(), slice_sizes.n(), adj_stream())) return -1;
   w_[0] = (uint64_t)r_.ctx;
   return 0;
 }
@@ -75,7 +75,7 @@ int call_scatter(uint64_t* w_) {
   mlx_array updates = in_.array();
   Ints axes = in_.ints();
   mlx_array r_{nullptr};
-  if (T.mlx_scatter(&r_, a, indices.v, updates, axes.p(), axes.n(), adj_stream())) return -1;
+  if (T.mlx_scatter_checked(&r_, a, indices.v, updates, axes.p(), axes.n(), adj_stream())) return -1;
   w_[0] = (uint64_t)r_.ctx;
   return 0;
 }
@@ -87,7 +87,7 @@ int call_scatter_add(uint64_t* w_) {
   mlx_array updates = in_.array();
   Ints axes = in_.ints();
   mlx_array r_{nullptr};
-  if (T.mlx_scatter_add(&r_, a, indices.v, updates, axes.p(), axes.n(), adj_stream())) return -1;
+  if (T.mlx_scatter_add_checked(&r_, a, indices.v, updates, axes.p(), axes.n(), adj_stream())) return -1;
   w_[0] = (uint64_t)r_.ctx;
   return 0;
 }
@@ -99,7 +99,7 @@ int call_scatter_prod(uint64_t* w_) {
   mlx_array updates = in_.array();
   Ints axes = in_.ints();
   mlx_array r_{nullptr};
-  if (T.mlx_scatter_prod(&r_, a, indices.v, updates, axes.p(), axes.n(), adj_stream())) return -1;
+  if (T.mlx_scatter_prod_checked(&r_, a, indices.v, updates, axes.p(), axes.n(), adj_stream())) return -1;
   w_[0] = (uint64_t)r_.ctx;
   return 0;
 }
@@ -111,7 +111,7 @@ int call_scatter_max(uint64_t* w_) {
   mlx_array updates = in_.array();
   Ints axes = in_.ints();
   mlx_array r_{nullptr};
-  if (T.mlx_scatter_max(&r_, a, indices.v, updates, axes.p(), axes.n(), adj_stream())) return -1;
+  if (T.mlx_scatter_max_checked(&r_, a, indices.v, updates, axes.p(), axes.n(), adj_stream())) return -1;
   w_[0] = (uint64_t)r_.ctx;
   return 0;
 }
@@ -123,7 +123,7 @@ int call_scatter_min(uint64_t* w_) {
   mlx_array updates = in_.array();
   Ints axes = in_.ints();
   mlx_array r_{nullptr};
-  if (T.mlx_scatter_min(&r_, a, indices.v, updates, axes.p(), axes.n(), adj_stream())) return -1;
+  if (T.mlx_scatter_min_checked(&r_, a, indices.v, updates, axes.p(), axes.n(), adj_stream())) return -1;
   w_[0] = (uint64_t)r_.ctx;
   return 0;
 }
@@ -158,7 +158,7 @@ int call_slice_dynamic(uint64_t* w_) {
   Ints axes = in_.ints();
   Ints slice_size = in_.ints();
   mlx_array r_{nullptr};
-  if (T.mlx_slice_dynamic(&r_, a, start, axes.p(), axes.n(), slice_size.p(), slice_size.n(), adj_stream())) return -1;
+  if (T.mlx_slice_dynamic_checked(&r_, a, start, axes.p(), axes.n(), slice_size.p(), slice_size.n(), adj_stream())) return -1;
   w_[0] = (uint64_t)r_.ctx;
   return 0;
 }
@@ -235,7 +235,7 @@ int call_slice_update_dynamic(uint64_t* w_) {
   mlx_array start = in_.array();
   Ints axes = in_.ints();
   mlx_array r_{nullptr};
-  if (T.mlx_slice_update_dynamic(&r_, src, update, start, axes.p(), axes.n(), adj_stream())) return -1;
+  if (T.mlx_slice_update_dynamic_checked(&r_, src, update, start, axes.p(), axes.n(), adj_stream())) return -1;
   w_[0] = (uint64_t)r_.ctx;
   return 0;
 }
@@ -566,7 +566,7 @@ int call_gather_mm(uint64_t* w_) {
   mlx_array rhs_indices = in_.array();
   bool sorted_indices = in_.word() != 0;
   mlx_array r_{nullptr};
-  if (T.mlx_gather_mm(&r_, a, b, lhs_indices, rhs_indices, sorted_indices, adj_stream())) return -1;
+  if (T.mlx_gather_mm_checked(&r_, a, b, lhs_indices, rhs_indices, sorted_indices, adj_stream())) return -1;
   w_[0] = (uint64_t)r_.ctx;
   return 0;
 }

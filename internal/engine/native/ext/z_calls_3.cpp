@@ -693,7 +693,7 @@ int call_fast_cross_entropy(uint64_t* w_) {
   mlx_array logits = in_.array();
   mlx_array targets = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_fast_cross_entropy(&r_, logits, targets, adj_stream())) return -1;
+  if (T.mlx_fast_cross_entropy_checked(&r_, logits, targets, adj_stream())) return -1;
   w_[0] = (uint64_t)r_.ctx;
   return 0;
 }
@@ -805,7 +805,7 @@ int call_quant_gather_qmm(uint64_t* w_) {
   mlx_array global_scale = in_.array();
   bool sorted_indices = in_.word() != 0;
   mlx_array r_{nullptr};
-  if (T.mlx_gather_qmm(&r_, x, w, scales, biases, lhs_indices, rhs_indices, transpose, group_size, bits, mode.c_str(), global_scale, sorted_indices, adj_stream())) return -1;
+  if (T.mlx_gather_qmm_checked(&r_, x, w, scales, biases, lhs_indices, rhs_indices, transpose, group_size, bits, mode.c_str(), global_scale, sorted_indices, adj_stream())) return -1;
   w_[0] = (uint64_t)r_.ctx;
   return 0;
 }
@@ -824,7 +824,7 @@ int call_quant_gather_qqmm(uint64_t* w_) {
   mlx_array global_scale_w = in_.array();
   bool sorted_indices = in_.word() != 0;
   mlx_array r_{nullptr};
-  if (T.mlx_gather_qqmm(&r_, x, w, scales_w, lhs_indices, rhs_indices, group_size, bits, mode.c_str(), global_scale_x, global_scale_w, sorted_indices, adj_stream())) return -1;
+  if (T.mlx_gather_qqmm_checked(&r_, x, w, scales_w, lhs_indices, rhs_indices, group_size, bits, mode.c_str(), global_scale_x, global_scale_w, sorted_indices, adj_stream())) return -1;
   w_[0] = (uint64_t)r_.ctx;
   return 0;
 }

@@ -28,9 +28,9 @@ struct Table {
   int (*mlx_subtract)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_multiply)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_divide)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
-  int (*mlx_floor_divide)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
-  int (*mlx_remainder)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
-  int (*mlx_divmod)(mlx_vector_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
+  int (*mlx_floor_divide_checked)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
+  int (*mlx_remainder_checked)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
+  int (*mlx_divmod_checked)(mlx_vector_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_power)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_maximum)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_minimum)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
@@ -165,25 +165,25 @@ struct Table {
   int (*mlx_meshgrid)(mlx_vector_array* res, const mlx_vector_array arrays, bool sparse, const char* indexing, const mlx_stream s);
   int (*mlx_kron)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_depends)(mlx_vector_array* res, const mlx_vector_array inputs, const mlx_vector_array dependencies);
-  int (*mlx_take_axis)(mlx_array* res, const mlx_array a, const mlx_array indices, int axis, const mlx_stream s);
-  int (*mlx_take_along_axis)(mlx_array* res, const mlx_array a, const mlx_array indices, int axis, const mlx_stream s);
-  int (*mlx_put_along_axis)(mlx_array* res, const mlx_array a, const mlx_array indices, const mlx_array values, int axis, const mlx_stream s);
-  int (*mlx_scatter_add_axis)(mlx_array* res, const mlx_array a, const mlx_array indices, const mlx_array values, int axis, const mlx_stream s);
-  int (*mlx_gather)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const int* axes, size_t axes_num, const int* slice_sizes, size_t slice_sizes_num, const mlx_stream s);
-  int (*mlx_scatter)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s);
-  int (*mlx_scatter_add)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s);
-  int (*mlx_scatter_prod)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s);
-  int (*mlx_scatter_max)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s);
-  int (*mlx_scatter_min)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s);
+  int (*mlx_take_axis_checked)(mlx_array* res, const mlx_array a, const mlx_array indices, int axis, const mlx_stream s);
+  int (*mlx_take_along_axis_checked)(mlx_array* res, const mlx_array a, const mlx_array indices, int axis, const mlx_stream s);
+  int (*mlx_put_along_axis_checked)(mlx_array* res, const mlx_array a, const mlx_array indices, const mlx_array values, int axis, const mlx_stream s);
+  int (*mlx_scatter_add_axis_checked)(mlx_array* res, const mlx_array a, const mlx_array indices, const mlx_array values, int axis, const mlx_stream s);
+  int (*mlx_gather_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const int* axes, size_t axes_num, const int* slice_sizes, size_t slice_sizes_num, const mlx_stream s);
+  int (*mlx_scatter_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s);
+  int (*mlx_scatter_add_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s);
+  int (*mlx_scatter_prod_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s);
+  int (*mlx_scatter_max_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s);
+  int (*mlx_scatter_min_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s);
   int (*mlx_masked_scatter)(mlx_array* res, const mlx_array a, const mlx_array mask, const mlx_array src, const mlx_stream s);
   int (*mlx_slice)(mlx_array* res, const mlx_array a, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
-  int (*mlx_slice_dynamic)(mlx_array* res, const mlx_array a, const mlx_array start, const int* axes, size_t axes_num, const int* slice_size, size_t slice_size_num, const mlx_stream s);
+  int (*mlx_slice_dynamic_checked)(mlx_array* res, const mlx_array a, const mlx_array start, const int* axes, size_t axes_num, const int* slice_size, size_t slice_size_num, const mlx_stream s);
   int (*mlx_slice_update)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
   int (*mlx_slice_update_add)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
   int (*mlx_slice_update_prod)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
   int (*mlx_slice_update_max)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
   int (*mlx_slice_update_min)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
-  int (*mlx_slice_update_dynamic)(mlx_array* res, const mlx_array src, const mlx_array update, const mlx_array start, const int* axes, size_t axes_num, const mlx_stream s);
+  int (*mlx_slice_update_dynamic_checked)(mlx_array* res, const mlx_array src, const mlx_array update, const mlx_array start, const int* axes, size_t axes_num, const mlx_stream s);
   int (*mlx_arange)(mlx_array* res, double start, double stop, double step, mlx_dtype dtype, const mlx_stream s);
   int (*mlx_linspace)(mlx_array* res, double start, double stop, int num, mlx_dtype dtype, const mlx_stream s);
   int (*mlx_zeros)(mlx_array* res, const int* shape, size_t shape_num, mlx_dtype dtype, const mlx_stream s);
@@ -214,7 +214,7 @@ struct Table {
   int (*mlx_tensordot)(mlx_array* res, const mlx_array a, const mlx_array b, const int* axes_a, size_t axes_a_num, const int* axes_b, size_t axes_b_num, const mlx_stream s);
   int (*mlx_tensordot_axis)(mlx_array* res, const mlx_array a, const mlx_array b, int axis, const mlx_stream s);
   int (*mlx_einsum)(mlx_array* res, const char* subscripts, const mlx_vector_array operands, const mlx_stream s);
-  int (*mlx_gather_mm)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_array lhs_indices, const mlx_array rhs_indices, bool sorted_indices, const mlx_stream s);
+  int (*mlx_gather_mm_checked)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_array lhs_indices, const mlx_array rhs_indices, bool sorted_indices, const mlx_stream s);
   int (*mlx_segmented_mm)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_array segments, const mlx_stream s);
   int (*mlx_block_masked_mm)(mlx_array* res, const mlx_array a, const mlx_array b, int block_size, const mlx_array mask_out, const mlx_array mask_lhs, const mlx_array mask_rhs, const mlx_stream s);
   int (*mlx_hadamard_transform)(mlx_array* res, const mlx_array a, mlx_optional_float scale, const mlx_stream s);
@@ -292,15 +292,15 @@ struct Table {
   int (*mlx_fast_rope)(mlx_array* res, const mlx_array x, int dims, bool traditional, mlx_optional_float base, float scale, int offset, const mlx_array freqs, const mlx_stream s);
   int (*mlx_fast_rope_dynamic)(mlx_array* res, const mlx_array x, int dims, bool traditional, mlx_optional_float base, float scale, const mlx_array offset, const mlx_array freqs, const mlx_stream s);
   int (*mlx_fast_scaled_dot_product_attention)(mlx_array* res, const mlx_array queries, const mlx_array keys, const mlx_array values, float scale, const char* mask_mode, const mlx_array mask_arr, const mlx_array sinks, bool force_fused, const mlx_stream s);
-  int (*mlx_fast_cross_entropy)(mlx_array* res, const mlx_array logits, const mlx_array targets, const mlx_stream s);
+  int (*mlx_fast_cross_entropy_checked)(mlx_array* res, const mlx_array logits, const mlx_array targets, const mlx_stream s);
   int (*mlx_fast_gated_delta_update)(mlx_array* res_0, mlx_array* res_1, const mlx_array queries, const mlx_array keys, const mlx_array values, const mlx_array gates, const mlx_array beta, const mlx_array initial_state, const mlx_array mask, const mlx_stream s);
   int (*mlx_quantize_affine)(mlx_array* res_0, mlx_array* res_1, mlx_array* res_2, const mlx_array w, mlx_optional_int group_size, mlx_optional_int bits, const mlx_stream s);
   int (*mlx_quantize)(mlx_vector_array* res, const mlx_array w, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale, const mlx_stream s);
   int (*mlx_dequantize)(mlx_array* res, const mlx_array w, const mlx_array scales, const mlx_array biases, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale, mlx_optional_dtype dtype, const mlx_stream s);
   int (*mlx_quantized_matmul)(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales, const mlx_array biases, bool transpose, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_stream s);
   int (*mlx_qqmm)(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array w_scales, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale_x, const mlx_array global_scale_w, const mlx_stream s);
-  int (*mlx_gather_qmm)(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales, const mlx_array biases, const mlx_array lhs_indices, const mlx_array rhs_indices, bool transpose, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale, bool sorted_indices, const mlx_stream s);
-  int (*mlx_gather_qqmm)(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales_w, const mlx_array lhs_indices, const mlx_array rhs_indices, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale_x, const mlx_array global_scale_w, bool sorted_indices, const mlx_stream s);
+  int (*mlx_gather_qmm_checked)(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales, const mlx_array biases, const mlx_array lhs_indices, const mlx_array rhs_indices, bool transpose, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale, bool sorted_indices, const mlx_stream s);
+  int (*mlx_gather_qqmm_checked)(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales_w, const mlx_array lhs_indices, const mlx_array rhs_indices, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale_x, const mlx_array global_scale_w, bool sorted_indices, const mlx_stream s);
   int (*mlx_to_fp8)(mlx_array* res, const mlx_array x, const mlx_stream s);
   int (*mlx_from_fp8)(mlx_array* res, const mlx_array x, mlx_dtype dtype, const mlx_stream s);
 };
@@ -335,9 +335,9 @@ struct Name {
   X(mlx_subtract) \
   X(mlx_multiply) \
   X(mlx_divide) \
-  X(mlx_floor_divide) \
-  X(mlx_remainder) \
-  X(mlx_divmod) \
+  X(mlx_floor_divide_checked) \
+  X(mlx_remainder_checked) \
+  X(mlx_divmod_checked) \
   X(mlx_power) \
   X(mlx_maximum) \
   X(mlx_minimum) \
@@ -472,25 +472,25 @@ struct Name {
   X(mlx_meshgrid) \
   X(mlx_kron) \
   X(mlx_depends) \
-  X(mlx_take_axis) \
-  X(mlx_take_along_axis) \
-  X(mlx_put_along_axis) \
-  X(mlx_scatter_add_axis) \
-  X(mlx_gather) \
-  X(mlx_scatter) \
-  X(mlx_scatter_add) \
-  X(mlx_scatter_prod) \
-  X(mlx_scatter_max) \
-  X(mlx_scatter_min) \
+  X(mlx_take_axis_checked) \
+  X(mlx_take_along_axis_checked) \
+  X(mlx_put_along_axis_checked) \
+  X(mlx_scatter_add_axis_checked) \
+  X(mlx_gather_checked) \
+  X(mlx_scatter_checked) \
+  X(mlx_scatter_add_checked) \
+  X(mlx_scatter_prod_checked) \
+  X(mlx_scatter_max_checked) \
+  X(mlx_scatter_min_checked) \
   X(mlx_masked_scatter) \
   X(mlx_slice) \
-  X(mlx_slice_dynamic) \
+  X(mlx_slice_dynamic_checked) \
   X(mlx_slice_update) \
   X(mlx_slice_update_add) \
   X(mlx_slice_update_prod) \
   X(mlx_slice_update_max) \
   X(mlx_slice_update_min) \
-  X(mlx_slice_update_dynamic) \
+  X(mlx_slice_update_dynamic_checked) \
   X(mlx_arange) \
   X(mlx_linspace) \
   X(mlx_zeros) \
@@ -521,7 +521,7 @@ struct Name {
   X(mlx_tensordot) \
   X(mlx_tensordot_axis) \
   X(mlx_einsum) \
-  X(mlx_gather_mm) \
+  X(mlx_gather_mm_checked) \
   X(mlx_segmented_mm) \
   X(mlx_block_masked_mm) \
   X(mlx_hadamard_transform) \
@@ -599,14 +599,14 @@ struct Name {
   X(mlx_fast_rope) \
   X(mlx_fast_rope_dynamic) \
   X(mlx_fast_scaled_dot_product_attention) \
-  X(mlx_fast_cross_entropy) \
+  X(mlx_fast_cross_entropy_checked) \
   X(mlx_fast_gated_delta_update) \
   X(mlx_quantize_affine) \
   X(mlx_quantize) \
   X(mlx_dequantize) \
   X(mlx_quantized_matmul) \
   X(mlx_qqmm) \
-  X(mlx_gather_qmm) \
-  X(mlx_gather_qqmm) \
+  X(mlx_gather_qmm_checked) \
+  X(mlx_gather_qqmm_checked) \
   X(mlx_to_fp8) \
   X(mlx_from_fp8)

@@ -12,63 +12,586 @@ int mlx_depends(mlx_vector_array* res, const mlx_vector_array inputs, const mlx_
   });
 }
 
-int mlx_take_axis(mlx_array* res, const mlx_array a, const mlx_array indices, int axis, const mlx_stream s) {
+int mlx_take_axis_checked(mlx_array* res, const mlx_array a, const mlx_array indices, int axis, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::take(get(a), get(indices), axis, get(s)));
+    set(res, [](const auto& a, const auto& indices, const auto& axis, const auto& s) { return [&] {
+			[[maybe_unused]] auto all = [](const array& x, auto ok) -> int {
+				if (x.is_tracer() || !x.is_available() || !x.flags().row_contiguous || x.size() > 4096) return -1;
+				auto each = [&](auto* p) {
+					for (size_t k = 0; k < x.size(); k++) {
+						int64_t v = p[k] > 0 && uint64_t(p[k]) > uint64_t(INT64_MAX) ? INT64_MAX : int64_t(p[k]);
+						if (!ok(v)) return 0;
+					}
+					return 1;
+				};
+				switch (x.dtype().val()) {
+					case Dtype::Val::uint8: return each(x.data<uint8_t>());
+					case Dtype::Val::uint16: return each(x.data<uint16_t>());
+					case Dtype::Val::uint32: return each(x.data<uint32_t>());
+					case Dtype::Val::uint64: return each(x.data<uint64_t>());
+					case Dtype::Val::int8: return each(x.data<int8_t>());
+					case Dtype::Val::int16: return each(x.data<int16_t>());
+					case Dtype::Val::int32: return each(x.data<int32_t>());
+					case Dtype::Val::int64: return each(x.data<int64_t>());
+					default: return -1;
+				}
+			};
+			[[maybe_unused]] auto axis_of = [](const array& x, int ax) -> int {
+				int n = int(x.ndim());
+				if (ax < -n || ax >= n)
+					throw std::invalid_argument(n == 0 ? "axis " + std::to_string(ax) + ": a scalar has no axes"
+						: "axis " + std::to_string(ax) + " is out of range: the array has axes " + std::to_string(-n) + " to " + std::to_string(n - 1));
+				return ax < 0 ? ax + n : ax;
+			};
+			[[maybe_unused]] auto size_of_axis = [&](const array& x, int ax) -> int { return x.shape(axis_of(x, ax)); };
+			[[maybe_unused]] auto within = [&](array i, int64_t n, int64_t len = 1) -> array {
+				if (!issubdtype(i.dtype(), integer)) throw std::invalid_argument("the indices are not integers");
+				if (i.size() == 0 || len == 0) return i;
+				if (n == 0) throw std::invalid_argument("the axis is empty: it has nothing to index");
+				int64_t lo = len == 1 ? -n : 0, hi = n - len, bad = 0;
+				int known = all(i, [&](int64_t v) { bad = v; return v >= lo && v <= hi; });
+				if (known == 0)
+					throw std::invalid_argument("index " + std::to_string(bad) + " is out of range for an axis of " + std::to_string(n) + " elements" +
+						(len > 1 ? " and a slice of " + std::to_string(len) : ""));
+				if (known == 1) return i;
+				bool sign = issubdtype(i.dtype(), signedinteger);
+				int bits = 8 * int(size_of(i.dtype())) - (sign ? 1 : 0);
+				if (bits >= 63 || hi < (int64_t(1) << bits) - 1) i = minimum(i, array(hi, i.dtype()), s);
+				if (sign && (bits >= 63 || lo > -(int64_t(1) << bits))) i = maximum(i, array(lo, i.dtype()), s);
+				return i;
+			};
+			return take(a, within(indices, size_of_axis(a, axis)), axis, s);
+		}(); }(get(a), get(indices), axis, get(s)));
   });
 }
 
-int mlx_take_along_axis(mlx_array* res, const mlx_array a, const mlx_array indices, int axis, const mlx_stream s) {
+int mlx_take_along_axis_checked(mlx_array* res, const mlx_array a, const mlx_array indices, int axis, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::take_along_axis(get(a), get(indices), axis, get(s)));
+    set(res, [](const auto& a, const auto& indices, const auto& axis, const auto& s) { return [&] {
+			[[maybe_unused]] auto all = [](const array& x, auto ok) -> int {
+				if (x.is_tracer() || !x.is_available() || !x.flags().row_contiguous || x.size() > 4096) return -1;
+				auto each = [&](auto* p) {
+					for (size_t k = 0; k < x.size(); k++) {
+						int64_t v = p[k] > 0 && uint64_t(p[k]) > uint64_t(INT64_MAX) ? INT64_MAX : int64_t(p[k]);
+						if (!ok(v)) return 0;
+					}
+					return 1;
+				};
+				switch (x.dtype().val()) {
+					case Dtype::Val::uint8: return each(x.data<uint8_t>());
+					case Dtype::Val::uint16: return each(x.data<uint16_t>());
+					case Dtype::Val::uint32: return each(x.data<uint32_t>());
+					case Dtype::Val::uint64: return each(x.data<uint64_t>());
+					case Dtype::Val::int8: return each(x.data<int8_t>());
+					case Dtype::Val::int16: return each(x.data<int16_t>());
+					case Dtype::Val::int32: return each(x.data<int32_t>());
+					case Dtype::Val::int64: return each(x.data<int64_t>());
+					default: return -1;
+				}
+			};
+			[[maybe_unused]] auto axis_of = [](const array& x, int ax) -> int {
+				int n = int(x.ndim());
+				if (ax < -n || ax >= n)
+					throw std::invalid_argument(n == 0 ? "axis " + std::to_string(ax) + ": a scalar has no axes"
+						: "axis " + std::to_string(ax) + " is out of range: the array has axes " + std::to_string(-n) + " to " + std::to_string(n - 1));
+				return ax < 0 ? ax + n : ax;
+			};
+			[[maybe_unused]] auto size_of_axis = [&](const array& x, int ax) -> int { return x.shape(axis_of(x, ax)); };
+			[[maybe_unused]] auto within = [&](array i, int64_t n, int64_t len = 1) -> array {
+				if (!issubdtype(i.dtype(), integer)) throw std::invalid_argument("the indices are not integers");
+				if (i.size() == 0 || len == 0) return i;
+				if (n == 0) throw std::invalid_argument("the axis is empty: it has nothing to index");
+				int64_t lo = len == 1 ? -n : 0, hi = n - len, bad = 0;
+				int known = all(i, [&](int64_t v) { bad = v; return v >= lo && v <= hi; });
+				if (known == 0)
+					throw std::invalid_argument("index " + std::to_string(bad) + " is out of range for an axis of " + std::to_string(n) + " elements" +
+						(len > 1 ? " and a slice of " + std::to_string(len) : ""));
+				if (known == 1) return i;
+				bool sign = issubdtype(i.dtype(), signedinteger);
+				int bits = 8 * int(size_of(i.dtype())) - (sign ? 1 : 0);
+				if (bits >= 63 || hi < (int64_t(1) << bits) - 1) i = minimum(i, array(hi, i.dtype()), s);
+				if (sign && (bits >= 63 || lo > -(int64_t(1) << bits))) i = maximum(i, array(lo, i.dtype()), s);
+				return i;
+			};
+			return take_along_axis(a, within(indices, size_of_axis(a, axis)), axis, s);
+		}(); }(get(a), get(indices), axis, get(s)));
   });
 }
 
-int mlx_put_along_axis(mlx_array* res, const mlx_array a, const mlx_array indices, const mlx_array values, int axis, const mlx_stream s) {
+int mlx_put_along_axis_checked(mlx_array* res, const mlx_array a, const mlx_array indices, const mlx_array values, int axis, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::put_along_axis(get(a), get(indices), get(values), axis, get(s)));
+    set(res, [](const auto& a, const auto& indices, const auto& values, const auto& axis, const auto& s) { return [&] {
+			[[maybe_unused]] auto all = [](const array& x, auto ok) -> int {
+				if (x.is_tracer() || !x.is_available() || !x.flags().row_contiguous || x.size() > 4096) return -1;
+				auto each = [&](auto* p) {
+					for (size_t k = 0; k < x.size(); k++) {
+						int64_t v = p[k] > 0 && uint64_t(p[k]) > uint64_t(INT64_MAX) ? INT64_MAX : int64_t(p[k]);
+						if (!ok(v)) return 0;
+					}
+					return 1;
+				};
+				switch (x.dtype().val()) {
+					case Dtype::Val::uint8: return each(x.data<uint8_t>());
+					case Dtype::Val::uint16: return each(x.data<uint16_t>());
+					case Dtype::Val::uint32: return each(x.data<uint32_t>());
+					case Dtype::Val::uint64: return each(x.data<uint64_t>());
+					case Dtype::Val::int8: return each(x.data<int8_t>());
+					case Dtype::Val::int16: return each(x.data<int16_t>());
+					case Dtype::Val::int32: return each(x.data<int32_t>());
+					case Dtype::Val::int64: return each(x.data<int64_t>());
+					default: return -1;
+				}
+			};
+			[[maybe_unused]] auto axis_of = [](const array& x, int ax) -> int {
+				int n = int(x.ndim());
+				if (ax < -n || ax >= n)
+					throw std::invalid_argument(n == 0 ? "axis " + std::to_string(ax) + ": a scalar has no axes"
+						: "axis " + std::to_string(ax) + " is out of range: the array has axes " + std::to_string(-n) + " to " + std::to_string(n - 1));
+				return ax < 0 ? ax + n : ax;
+			};
+			[[maybe_unused]] auto size_of_axis = [&](const array& x, int ax) -> int { return x.shape(axis_of(x, ax)); };
+			[[maybe_unused]] auto within = [&](array i, int64_t n, int64_t len = 1) -> array {
+				if (!issubdtype(i.dtype(), integer)) throw std::invalid_argument("the indices are not integers");
+				if (i.size() == 0 || len == 0) return i;
+				if (n == 0) throw std::invalid_argument("the axis is empty: it has nothing to index");
+				int64_t lo = len == 1 ? -n : 0, hi = n - len, bad = 0;
+				int known = all(i, [&](int64_t v) { bad = v; return v >= lo && v <= hi; });
+				if (known == 0)
+					throw std::invalid_argument("index " + std::to_string(bad) + " is out of range for an axis of " + std::to_string(n) + " elements" +
+						(len > 1 ? " and a slice of " + std::to_string(len) : ""));
+				if (known == 1) return i;
+				bool sign = issubdtype(i.dtype(), signedinteger);
+				int bits = 8 * int(size_of(i.dtype())) - (sign ? 1 : 0);
+				if (bits >= 63 || hi < (int64_t(1) << bits) - 1) i = minimum(i, array(hi, i.dtype()), s);
+				if (sign && (bits >= 63 || lo > -(int64_t(1) << bits))) i = maximum(i, array(lo, i.dtype()), s);
+				return i;
+			};
+			return put_along_axis(a, within(indices, size_of_axis(a, axis)), values, axis, s);
+		}(); }(get(a), get(indices), get(values), axis, get(s)));
   });
 }
 
-int mlx_scatter_add_axis(mlx_array* res, const mlx_array a, const mlx_array indices, const mlx_array values, int axis, const mlx_stream s) {
+int mlx_scatter_add_axis_checked(mlx_array* res, const mlx_array a, const mlx_array indices, const mlx_array values, int axis, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::scatter_add_axis(get(a), get(indices), get(values), axis, get(s)));
+    set(res, [](const auto& a, const auto& indices, const auto& values, const auto& axis, const auto& s) { return [&] {
+			[[maybe_unused]] auto all = [](const array& x, auto ok) -> int {
+				if (x.is_tracer() || !x.is_available() || !x.flags().row_contiguous || x.size() > 4096) return -1;
+				auto each = [&](auto* p) {
+					for (size_t k = 0; k < x.size(); k++) {
+						int64_t v = p[k] > 0 && uint64_t(p[k]) > uint64_t(INT64_MAX) ? INT64_MAX : int64_t(p[k]);
+						if (!ok(v)) return 0;
+					}
+					return 1;
+				};
+				switch (x.dtype().val()) {
+					case Dtype::Val::uint8: return each(x.data<uint8_t>());
+					case Dtype::Val::uint16: return each(x.data<uint16_t>());
+					case Dtype::Val::uint32: return each(x.data<uint32_t>());
+					case Dtype::Val::uint64: return each(x.data<uint64_t>());
+					case Dtype::Val::int8: return each(x.data<int8_t>());
+					case Dtype::Val::int16: return each(x.data<int16_t>());
+					case Dtype::Val::int32: return each(x.data<int32_t>());
+					case Dtype::Val::int64: return each(x.data<int64_t>());
+					default: return -1;
+				}
+			};
+			[[maybe_unused]] auto axis_of = [](const array& x, int ax) -> int {
+				int n = int(x.ndim());
+				if (ax < -n || ax >= n)
+					throw std::invalid_argument(n == 0 ? "axis " + std::to_string(ax) + ": a scalar has no axes"
+						: "axis " + std::to_string(ax) + " is out of range: the array has axes " + std::to_string(-n) + " to " + std::to_string(n - 1));
+				return ax < 0 ? ax + n : ax;
+			};
+			[[maybe_unused]] auto size_of_axis = [&](const array& x, int ax) -> int { return x.shape(axis_of(x, ax)); };
+			[[maybe_unused]] auto within = [&](array i, int64_t n, int64_t len = 1) -> array {
+				if (!issubdtype(i.dtype(), integer)) throw std::invalid_argument("the indices are not integers");
+				if (i.size() == 0 || len == 0) return i;
+				if (n == 0) throw std::invalid_argument("the axis is empty: it has nothing to index");
+				int64_t lo = len == 1 ? -n : 0, hi = n - len, bad = 0;
+				int known = all(i, [&](int64_t v) { bad = v; return v >= lo && v <= hi; });
+				if (known == 0)
+					throw std::invalid_argument("index " + std::to_string(bad) + " is out of range for an axis of " + std::to_string(n) + " elements" +
+						(len > 1 ? " and a slice of " + std::to_string(len) : ""));
+				if (known == 1) return i;
+				bool sign = issubdtype(i.dtype(), signedinteger);
+				int bits = 8 * int(size_of(i.dtype())) - (sign ? 1 : 0);
+				if (bits >= 63 || hi < (int64_t(1) << bits) - 1) i = minimum(i, array(hi, i.dtype()), s);
+				if (sign && (bits >= 63 || lo > -(int64_t(1) << bits))) i = maximum(i, array(lo, i.dtype()), s);
+				return i;
+			};
+			return scatter_add_axis(a, within(indices, size_of_axis(a, axis)), values, axis, s);
+		}(); }(get(a), get(indices), get(values), axis, get(s)));
   });
 }
 
-int mlx_gather(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const int* axes, size_t axes_num, const int* slice_sizes, size_t slice_sizes_num, const mlx_stream s) {
+int mlx_gather_checked(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const int* axes, size_t axes_num, const int* slice_sizes, size_t slice_sizes_num, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::gather(get(a), get(indices), to_ints(axes, axes_num), to_shape(slice_sizes, slice_sizes_num), get(s)));
+    set(res, [](const auto& a, const auto& indices, const auto& axes, const auto& slice_sizes, const auto& s) { return [&] {
+			[[maybe_unused]] auto all = [](const array& x, auto ok) -> int {
+				if (x.is_tracer() || !x.is_available() || !x.flags().row_contiguous || x.size() > 4096) return -1;
+				auto each = [&](auto* p) {
+					for (size_t k = 0; k < x.size(); k++) {
+						int64_t v = p[k] > 0 && uint64_t(p[k]) > uint64_t(INT64_MAX) ? INT64_MAX : int64_t(p[k]);
+						if (!ok(v)) return 0;
+					}
+					return 1;
+				};
+				switch (x.dtype().val()) {
+					case Dtype::Val::uint8: return each(x.data<uint8_t>());
+					case Dtype::Val::uint16: return each(x.data<uint16_t>());
+					case Dtype::Val::uint32: return each(x.data<uint32_t>());
+					case Dtype::Val::uint64: return each(x.data<uint64_t>());
+					case Dtype::Val::int8: return each(x.data<int8_t>());
+					case Dtype::Val::int16: return each(x.data<int16_t>());
+					case Dtype::Val::int32: return each(x.data<int32_t>());
+					case Dtype::Val::int64: return each(x.data<int64_t>());
+					default: return -1;
+				}
+			};
+			[[maybe_unused]] auto axis_of = [](const array& x, int ax) -> int {
+				int n = int(x.ndim());
+				if (ax < -n || ax >= n)
+					throw std::invalid_argument(n == 0 ? "axis " + std::to_string(ax) + ": a scalar has no axes"
+						: "axis " + std::to_string(ax) + " is out of range: the array has axes " + std::to_string(-n) + " to " + std::to_string(n - 1));
+				return ax < 0 ? ax + n : ax;
+			};
+			[[maybe_unused]] auto size_of_axis = [&](const array& x, int ax) -> int { return x.shape(axis_of(x, ax)); };
+			[[maybe_unused]] auto within = [&](array i, int64_t n, int64_t len = 1) -> array {
+				if (!issubdtype(i.dtype(), integer)) throw std::invalid_argument("the indices are not integers");
+				if (i.size() == 0 || len == 0) return i;
+				if (n == 0) throw std::invalid_argument("the axis is empty: it has nothing to index");
+				int64_t lo = len == 1 ? -n : 0, hi = n - len, bad = 0;
+				int known = all(i, [&](int64_t v) { bad = v; return v >= lo && v <= hi; });
+				if (known == 0)
+					throw std::invalid_argument("index " + std::to_string(bad) + " is out of range for an axis of " + std::to_string(n) + " elements" +
+						(len > 1 ? " and a slice of " + std::to_string(len) : ""));
+				if (known == 1) return i;
+				bool sign = issubdtype(i.dtype(), signedinteger);
+				int bits = 8 * int(size_of(i.dtype())) - (sign ? 1 : 0);
+				if (bits >= 63 || hi < (int64_t(1) << bits) - 1) i = minimum(i, array(hi, i.dtype()), s);
+				if (sign && (bits >= 63 || lo > -(int64_t(1) << bits))) i = maximum(i, array(lo, i.dtype()), s);
+				return i;
+			};
+			
+			if (indices.size() != axes.size() || slice_sizes.size() != a.ndim()) throw std::invalid_argument("one index array per axis of axes and one slice size per axis of the array are needed");
+			auto ax = axes;
+			auto at = indices;
+			for (size_t k = 0; k < ax.size(); k++) {
+				ax[k] = axis_of(a, ax[k]);
+				at[k] = within(at[k], a.shape(ax[k]), slice_sizes[ax[k]]);
+			}
+			return gather(a, at, ax, slice_sizes, s);
+		}(); }(get(a), get(indices), to_ints(axes, axes_num), to_shape(slice_sizes, slice_sizes_num), get(s)));
   });
 }
 
-int mlx_scatter(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) {
+int mlx_scatter_checked(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::scatter(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
+    set(res, [](const auto& a, const auto& indices, const auto& updates, const auto& axes, const auto& s) { return [&] {
+			[[maybe_unused]] auto all = [](const array& x, auto ok) -> int {
+				if (x.is_tracer() || !x.is_available() || !x.flags().row_contiguous || x.size() > 4096) return -1;
+				auto each = [&](auto* p) {
+					for (size_t k = 0; k < x.size(); k++) {
+						int64_t v = p[k] > 0 && uint64_t(p[k]) > uint64_t(INT64_MAX) ? INT64_MAX : int64_t(p[k]);
+						if (!ok(v)) return 0;
+					}
+					return 1;
+				};
+				switch (x.dtype().val()) {
+					case Dtype::Val::uint8: return each(x.data<uint8_t>());
+					case Dtype::Val::uint16: return each(x.data<uint16_t>());
+					case Dtype::Val::uint32: return each(x.data<uint32_t>());
+					case Dtype::Val::uint64: return each(x.data<uint64_t>());
+					case Dtype::Val::int8: return each(x.data<int8_t>());
+					case Dtype::Val::int16: return each(x.data<int16_t>());
+					case Dtype::Val::int32: return each(x.data<int32_t>());
+					case Dtype::Val::int64: return each(x.data<int64_t>());
+					default: return -1;
+				}
+			};
+			[[maybe_unused]] auto axis_of = [](const array& x, int ax) -> int {
+				int n = int(x.ndim());
+				if (ax < -n || ax >= n)
+					throw std::invalid_argument(n == 0 ? "axis " + std::to_string(ax) + ": a scalar has no axes"
+						: "axis " + std::to_string(ax) + " is out of range: the array has axes " + std::to_string(-n) + " to " + std::to_string(n - 1));
+				return ax < 0 ? ax + n : ax;
+			};
+			[[maybe_unused]] auto size_of_axis = [&](const array& x, int ax) -> int { return x.shape(axis_of(x, ax)); };
+			[[maybe_unused]] auto within = [&](array i, int64_t n, int64_t len = 1) -> array {
+				if (!issubdtype(i.dtype(), integer)) throw std::invalid_argument("the indices are not integers");
+				if (i.size() == 0 || len == 0) return i;
+				if (n == 0) throw std::invalid_argument("the axis is empty: it has nothing to index");
+				int64_t lo = len == 1 ? -n : 0, hi = n - len, bad = 0;
+				int known = all(i, [&](int64_t v) { bad = v; return v >= lo && v <= hi; });
+				if (known == 0)
+					throw std::invalid_argument("index " + std::to_string(bad) + " is out of range for an axis of " + std::to_string(n) + " elements" +
+						(len > 1 ? " and a slice of " + std::to_string(len) : ""));
+				if (known == 1) return i;
+				bool sign = issubdtype(i.dtype(), signedinteger);
+				int bits = 8 * int(size_of(i.dtype())) - (sign ? 1 : 0);
+				if (bits >= 63 || hi < (int64_t(1) << bits) - 1) i = minimum(i, array(hi, i.dtype()), s);
+				if (sign && (bits >= 63 || lo > -(int64_t(1) << bits))) i = maximum(i, array(lo, i.dtype()), s);
+				return i;
+			};
+			
+			if (indices.empty() || indices.size() != axes.size()) throw std::invalid_argument("one index array per axis of axes is needed");
+			if (updates.ndim() < a.ndim()) throw std::invalid_argument("updates have fewer axes than the array");
+			auto ax = axes;
+			auto at = indices;
+			for (size_t k = 0; k < ax.size(); k++) {
+				ax[k] = axis_of(a, ax[k]);
+				at[k] = within(at[k], a.shape(ax[k]), updates.shape(int(updates.ndim() - a.ndim()) + ax[k]));
+			}
+			return scatter(a, at, updates, ax, s);
+		}(); }(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
   });
 }
 
-int mlx_scatter_add(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) {
+int mlx_scatter_add_checked(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::scatter_add(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
+    set(res, [](const auto& a, const auto& indices, const auto& updates, const auto& axes, const auto& s) { return [&] {
+			[[maybe_unused]] auto all = [](const array& x, auto ok) -> int {
+				if (x.is_tracer() || !x.is_available() || !x.flags().row_contiguous || x.size() > 4096) return -1;
+				auto each = [&](auto* p) {
+					for (size_t k = 0; k < x.size(); k++) {
+						int64_t v = p[k] > 0 && uint64_t(p[k]) > uint64_t(INT64_MAX) ? INT64_MAX : int64_t(p[k]);
+						if (!ok(v)) return 0;
+					}
+					return 1;
+				};
+				switch (x.dtype().val()) {
+					case Dtype::Val::uint8: return each(x.data<uint8_t>());
+					case Dtype::Val::uint16: return each(x.data<uint16_t>());
+					case Dtype::Val::uint32: return each(x.data<uint32_t>());
+					case Dtype::Val::uint64: return each(x.data<uint64_t>());
+					case Dtype::Val::int8: return each(x.data<int8_t>());
+					case Dtype::Val::int16: return each(x.data<int16_t>());
+					case Dtype::Val::int32: return each(x.data<int32_t>());
+					case Dtype::Val::int64: return each(x.data<int64_t>());
+					default: return -1;
+				}
+			};
+			[[maybe_unused]] auto axis_of = [](const array& x, int ax) -> int {
+				int n = int(x.ndim());
+				if (ax < -n || ax >= n)
+					throw std::invalid_argument(n == 0 ? "axis " + std::to_string(ax) + ": a scalar has no axes"
+						: "axis " + std::to_string(ax) + " is out of range: the array has axes " + std::to_string(-n) + " to " + std::to_string(n - 1));
+				return ax < 0 ? ax + n : ax;
+			};
+			[[maybe_unused]] auto size_of_axis = [&](const array& x, int ax) -> int { return x.shape(axis_of(x, ax)); };
+			[[maybe_unused]] auto within = [&](array i, int64_t n, int64_t len = 1) -> array {
+				if (!issubdtype(i.dtype(), integer)) throw std::invalid_argument("the indices are not integers");
+				if (i.size() == 0 || len == 0) return i;
+				if (n == 0) throw std::invalid_argument("the axis is empty: it has nothing to index");
+				int64_t lo = len == 1 ? -n : 0, hi = n - len, bad = 0;
+				int known = all(i, [&](int64_t v) { bad = v; return v >= lo && v <= hi; });
+				if (known == 0)
+					throw std::invalid_argument("index " + std::to_string(bad) + " is out of range for an axis of " + std::to_string(n) + " elements" +
+						(len > 1 ? " and a slice of " + std::to_string(len) : ""));
+				if (known == 1) return i;
+				bool sign = issubdtype(i.dtype(), signedinteger);
+				int bits = 8 * int(size_of(i.dtype())) - (sign ? 1 : 0);
+				if (bits >= 63 || hi < (int64_t(1) << bits) - 1) i = minimum(i, array(hi, i.dtype()), s);
+				if (sign && (bits >= 63 || lo > -(int64_t(1) << bits))) i = maximum(i, array(lo, i.dtype()), s);
+				return i;
+			};
+			
+			if (indices.empty() || indices.size() != axes.size()) throw std::invalid_argument("one index array per axis of axes is needed");
+			if (updates.ndim() < a.ndim()) throw std::invalid_argument("updates have fewer axes than the array");
+			auto ax = axes;
+			auto at = indices;
+			for (size_t k = 0; k < ax.size(); k++) {
+				ax[k] = axis_of(a, ax[k]);
+				at[k] = within(at[k], a.shape(ax[k]), updates.shape(int(updates.ndim() - a.ndim()) + ax[k]));
+			}
+			return scatter_add(a, at, updates, ax, s);
+		}(); }(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
   });
 }
 
-int mlx_scatter_prod(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) {
+int mlx_scatter_prod_checked(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::scatter_prod(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
+    set(res, [](const auto& a, const auto& indices, const auto& updates, const auto& axes, const auto& s) { return [&] {
+			[[maybe_unused]] auto all = [](const array& x, auto ok) -> int {
+				if (x.is_tracer() || !x.is_available() || !x.flags().row_contiguous || x.size() > 4096) return -1;
+				auto each = [&](auto* p) {
+					for (size_t k = 0; k < x.size(); k++) {
+						int64_t v = p[k] > 0 && uint64_t(p[k]) > uint64_t(INT64_MAX) ? INT64_MAX : int64_t(p[k]);
+						if (!ok(v)) return 0;
+					}
+					return 1;
+				};
+				switch (x.dtype().val()) {
+					case Dtype::Val::uint8: return each(x.data<uint8_t>());
+					case Dtype::Val::uint16: return each(x.data<uint16_t>());
+					case Dtype::Val::uint32: return each(x.data<uint32_t>());
+					case Dtype::Val::uint64: return each(x.data<uint64_t>());
+					case Dtype::Val::int8: return each(x.data<int8_t>());
+					case Dtype::Val::int16: return each(x.data<int16_t>());
+					case Dtype::Val::int32: return each(x.data<int32_t>());
+					case Dtype::Val::int64: return each(x.data<int64_t>());
+					default: return -1;
+				}
+			};
+			[[maybe_unused]] auto axis_of = [](const array& x, int ax) -> int {
+				int n = int(x.ndim());
+				if (ax < -n || ax >= n)
+					throw std::invalid_argument(n == 0 ? "axis " + std::to_string(ax) + ": a scalar has no axes"
+						: "axis " + std::to_string(ax) + " is out of range: the array has axes " + std::to_string(-n) + " to " + std::to_string(n - 1));
+				return ax < 0 ? ax + n : ax;
+			};
+			[[maybe_unused]] auto size_of_axis = [&](const array& x, int ax) -> int { return x.shape(axis_of(x, ax)); };
+			[[maybe_unused]] auto within = [&](array i, int64_t n, int64_t len = 1) -> array {
+				if (!issubdtype(i.dtype(), integer)) throw std::invalid_argument("the indices are not integers");
+				if (i.size() == 0 || len == 0) return i;
+				if (n == 0) throw std::invalid_argument("the axis is empty: it has nothing to index");
+				int64_t lo = len == 1 ? -n : 0, hi = n - len, bad = 0;
+				int known = all(i, [&](int64_t v) { bad = v; return v >= lo && v <= hi; });
+				if (known == 0)
+					throw std::invalid_argument("index " + std::to_string(bad) + " is out of range for an axis of " + std::to_string(n) + " elements" +
+						(len > 1 ? " and a slice of " + std::to_string(len) : ""));
+				if (known == 1) return i;
+				bool sign = issubdtype(i.dtype(), signedinteger);
+				int bits = 8 * int(size_of(i.dtype())) - (sign ? 1 : 0);
+				if (bits >= 63 || hi < (int64_t(1) << bits) - 1) i = minimum(i, array(hi, i.dtype()), s);
+				if (sign && (bits >= 63 || lo > -(int64_t(1) << bits))) i = maximum(i, array(lo, i.dtype()), s);
+				return i;
+			};
+			
+			if (indices.empty() || indices.size() != axes.size()) throw std::invalid_argument("one index array per axis of axes is needed");
+			if (updates.ndim() < a.ndim()) throw std::invalid_argument("updates have fewer axes than the array");
+			auto ax = axes;
+			auto at = indices;
+			for (size_t k = 0; k < ax.size(); k++) {
+				ax[k] = axis_of(a, ax[k]);
+				at[k] = within(at[k], a.shape(ax[k]), updates.shape(int(updates.ndim() - a.ndim()) + ax[k]));
+			}
+			return scatter_prod(a, at, updates, ax, s);
+		}(); }(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
   });
 }
 
-int mlx_scatter_max(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) {
+int mlx_scatter_max_checked(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::scatter_max(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
+    set(res, [](const auto& a, const auto& indices, const auto& updates, const auto& axes, const auto& s) { return [&] {
+			[[maybe_unused]] auto all = [](const array& x, auto ok) -> int {
+				if (x.is_tracer() || !x.is_available() || !x.flags().row_contiguous || x.size() > 4096) return -1;
+				auto each = [&](auto* p) {
+					for (size_t k = 0; k < x.size(); k++) {
+						int64_t v = p[k] > 0 && uint64_t(p[k]) > uint64_t(INT64_MAX) ? INT64_MAX : int64_t(p[k]);
+						if (!ok(v)) return 0;
+					}
+					return 1;
+				};
+				switch (x.dtype().val()) {
+					case Dtype::Val::uint8: return each(x.data<uint8_t>());
+					case Dtype::Val::uint16: return each(x.data<uint16_t>());
+					case Dtype::Val::uint32: return each(x.data<uint32_t>());
+					case Dtype::Val::uint64: return each(x.data<uint64_t>());
+					case Dtype::Val::int8: return each(x.data<int8_t>());
+					case Dtype::Val::int16: return each(x.data<int16_t>());
+					case Dtype::Val::int32: return each(x.data<int32_t>());
+					case Dtype::Val::int64: return each(x.data<int64_t>());
+					default: return -1;
+				}
+			};
+			[[maybe_unused]] auto axis_of = [](const array& x, int ax) -> int {
+				int n = int(x.ndim());
+				if (ax < -n || ax >= n)
+					throw std::invalid_argument(n == 0 ? "axis " + std::to_string(ax) + ": a scalar has no axes"
+						: "axis " + std::to_string(ax) + " is out of range: the array has axes " + std::to_string(-n) + " to " + std::to_string(n - 1));
+				return ax < 0 ? ax + n : ax;
+			};
+			[[maybe_unused]] auto size_of_axis = [&](const array& x, int ax) -> int { return x.shape(axis_of(x, ax)); };
+			[[maybe_unused]] auto within = [&](array i, int64_t n, int64_t len = 1) -> array {
+				if (!issubdtype(i.dtype(), integer)) throw std::invalid_argument("the indices are not integers");
+				if (i.size() == 0 || len == 0) return i;
+				if (n == 0) throw std::invalid_argument("the axis is empty: it has nothing to index");
+				int64_t lo = len == 1 ? -n : 0, hi = n - len, bad = 0;
+				int known = all(i, [&](int64_t v) { bad = v; return v >= lo && v <= hi; });
+				if (known == 0)
+					throw std::invalid_argument("index " + std::to_string(bad) + " is out of range for an axis of " + std::to_string(n) + " elements" +
+						(len > 1 ? " and a slice of " + std::to_string(len) : ""));
+				if (known == 1) return i;
+				bool sign = issubdtype(i.dtype(), signedinteger);
+				int bits = 8 * int(size_of(i.dtype())) - (sign ? 1 : 0);
+				if (bits >= 63 || hi < (int64_t(1) << bits) - 1) i = minimum(i, array(hi, i.dtype()), s);
+				if (sign && (bits >= 63 || lo > -(int64_t(1) << bits))) i = maximum(i, array(lo, i.dtype()), s);
+				return i;
+			};
+			
+			if (indices.empty() || indices.size() != axes.size()) throw std::invalid_argument("one index array per axis of axes is needed");
+			if (updates.ndim() < a.ndim()) throw std::invalid_argument("updates have fewer axes than the array");
+			auto ax = axes;
+			auto at = indices;
+			for (size_t k = 0; k < ax.size(); k++) {
+				ax[k] = axis_of(a, ax[k]);
+				at[k] = within(at[k], a.shape(ax[k]), updates.shape(int(updates.ndim() - a.ndim()) + ax[k]));
+			}
+			return scatter_max(a, at, updates, ax, s);
+		}(); }(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
   });
 }
 
-int mlx_scatter_min(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) {
+int mlx_scatter_min_checked(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::scatter_min(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
+    set(res, [](const auto& a, const auto& indices, const auto& updates, const auto& axes, const auto& s) { return [&] {
+			[[maybe_unused]] auto all = [](const array& x, auto ok) -> int {
+				if (x.is_tracer() || !x.is_available() || !x.flags().row_contiguous || x.size() > 4096) return -1;
+				auto each = [&](auto* p) {
+					for (size_t k = 0; k < x.size(); k++) {
+						int64_t v = p[k] > 0 && uint64_t(p[k]) > uint64_t(INT64_MAX) ? INT64_MAX : int64_t(p[k]);
+						if (!ok(v)) return 0;
+					}
+					return 1;
+				};
+				switch (x.dtype().val()) {
+					case Dtype::Val::uint8: return each(x.data<uint8_t>());
+					case Dtype::Val::uint16: return each(x.data<uint16_t>());
+					case Dtype::Val::uint32: return each(x.data<uint32_t>());
+					case Dtype::Val::uint64: return each(x.data<uint64_t>());
+					case Dtype::Val::int8: return each(x.data<int8_t>());
+					case Dtype::Val::int16: return each(x.data<int16_t>());
+					case Dtype::Val::int32: return each(x.data<int32_t>());
+					case Dtype::Val::int64: return each(x.data<int64_t>());
+					default: return -1;
+				}
+			};
+			[[maybe_unused]] auto axis_of = [](const array& x, int ax) -> int {
+				int n = int(x.ndim());
+				if (ax < -n || ax >= n)
+					throw std::invalid_argument(n == 0 ? "axis " + std::to_string(ax) + ": a scalar has no axes"
+						: "axis " + std::to_string(ax) + " is out of range: the array has axes " + std::to_string(-n) + " to " + std::to_string(n - 1));
+				return ax < 0 ? ax + n : ax;
+			};
+			[[maybe_unused]] auto size_of_axis = [&](const array& x, int ax) -> int { return x.shape(axis_of(x, ax)); };
+			[[maybe_unused]] auto within = [&](array i, int64_t n, int64_t len = 1) -> array {
+				if (!issubdtype(i.dtype(), integer)) throw std::invalid_argument("the indices are not integers");
+				if (i.size() == 0 || len == 0) return i;
+				if (n == 0) throw std::invalid_argument("the axis is empty: it has nothing to index");
+				int64_t lo = len == 1 ? -n : 0, hi = n - len, bad = 0;
+				int known = all(i, [&](int64_t v) { bad = v; return v >= lo && v <= hi; });
+				if (known == 0)
+					throw std::invalid_argument("index " + std::to_string(bad) + " is out of range for an axis of " + std::to_string(n) + " elements" +
+						(len > 1 ? " and a slice of " + std::to_string(len) : ""));
+				if (known == 1) return i;
+				bool sign = issubdtype(i.dtype(), signedinteger);
+				int bits = 8 * int(size_of(i.dtype())) - (sign ? 1 : 0);
+				if (bits >= 63 || hi < (int64_t(1) << bits) - 1) i = minimum(i, array(hi, i.dtype()), s);
+				if (sign && (bits >= 63 || lo > -(int64_t(1) << bits))) i = maximum(i, array(lo, i.dtype()), s);
+				return i;
+			};
+			
+			if (indices.empty() || indices.size() != axes.size()) throw std::invalid_argument("one index array per axis of axes is needed");
+			if (updates.ndim() < a.ndim()) throw std::invalid_argument("updates have fewer axes than the array");
+			auto ax = axes;
+			auto at = indices;
+			for (size_t k = 0; k < ax.size(); k++) {
+				ax[k] = axis_of(a, ax[k]);
+				at[k] = within(at[k], a.shape(ax[k]), updates.shape(int(updates.ndim() - a.ndim()) + ax[k]));
+			}
+			return scatter_min(a, at, updates, ax, s);
+		}(); }(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
   });
 }
 
@@ -84,9 +607,69 @@ int mlx_slice(mlx_array* res, const mlx_array a, const int* start, size_t start_
   });
 }
 
-int mlx_slice_dynamic(mlx_array* res, const mlx_array a, const mlx_array start, const int* axes, size_t axes_num, const int* slice_size, size_t slice_size_num, const mlx_stream s) {
+int mlx_slice_dynamic_checked(mlx_array* res, const mlx_array a, const mlx_array start, const int* axes, size_t axes_num, const int* slice_size, size_t slice_size_num, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::slice(get(a), get(start), to_ints(axes, axes_num), to_shape(slice_size, slice_size_num), get(s)));
+    set(res, [](const auto& a, const auto& start, const auto& axes, const auto& slice_size, const auto& s) { return [&] {
+			[[maybe_unused]] auto all = [](const array& x, auto ok) -> int {
+				if (x.is_tracer() || !x.is_available() || !x.flags().row_contiguous || x.size() > 4096) return -1;
+				auto each = [&](auto* p) {
+					for (size_t k = 0; k < x.size(); k++) {
+						int64_t v = p[k] > 0 && uint64_t(p[k]) > uint64_t(INT64_MAX) ? INT64_MAX : int64_t(p[k]);
+						if (!ok(v)) return 0;
+					}
+					return 1;
+				};
+				switch (x.dtype().val()) {
+					case Dtype::Val::uint8: return each(x.data<uint8_t>());
+					case Dtype::Val::uint16: return each(x.data<uint16_t>());
+					case Dtype::Val::uint32: return each(x.data<uint32_t>());
+					case Dtype::Val::uint64: return each(x.data<uint64_t>());
+					case Dtype::Val::int8: return each(x.data<int8_t>());
+					case Dtype::Val::int16: return each(x.data<int16_t>());
+					case Dtype::Val::int32: return each(x.data<int32_t>());
+					case Dtype::Val::int64: return each(x.data<int64_t>());
+					default: return -1;
+				}
+			};
+			[[maybe_unused]] auto axis_of = [](const array& x, int ax) -> int {
+				int n = int(x.ndim());
+				if (ax < -n || ax >= n)
+					throw std::invalid_argument(n == 0 ? "axis " + std::to_string(ax) + ": a scalar has no axes"
+						: "axis " + std::to_string(ax) + " is out of range: the array has axes " + std::to_string(-n) + " to " + std::to_string(n - 1));
+				return ax < 0 ? ax + n : ax;
+			};
+			[[maybe_unused]] auto size_of_axis = [&](const array& x, int ax) -> int { return x.shape(axis_of(x, ax)); };
+			[[maybe_unused]] auto within = [&](array i, int64_t n, int64_t len = 1) -> array {
+				if (!issubdtype(i.dtype(), integer)) throw std::invalid_argument("the indices are not integers");
+				if (i.size() == 0 || len == 0) return i;
+				if (n == 0) throw std::invalid_argument("the axis is empty: it has nothing to index");
+				int64_t lo = len == 1 ? -n : 0, hi = n - len, bad = 0;
+				int known = all(i, [&](int64_t v) { bad = v; return v >= lo && v <= hi; });
+				if (known == 0)
+					throw std::invalid_argument("index " + std::to_string(bad) + " is out of range for an axis of " + std::to_string(n) + " elements" +
+						(len > 1 ? " and a slice of " + std::to_string(len) : ""));
+				if (known == 1) return i;
+				bool sign = issubdtype(i.dtype(), signedinteger);
+				int bits = 8 * int(size_of(i.dtype())) - (sign ? 1 : 0);
+				if (bits >= 63 || hi < (int64_t(1) << bits) - 1) i = minimum(i, array(hi, i.dtype()), s);
+				if (sign && (bits >= 63 || lo > -(int64_t(1) << bits))) i = maximum(i, array(lo, i.dtype()), s);
+				return i;
+			};
+			
+			auto ax = axes;
+			auto& sizes = slice_size;
+			if (sizes.size() != a.ndim()) throw std::invalid_argument("the slice has " + std::to_string(sizes.size()) + " axes, the array " + std::to_string(a.ndim()));
+			if (!issubdtype(start.dtype(), integer)) throw std::invalid_argument("the start is not of integers");
+			std::vector<int64_t> last;
+			for (auto& k : ax) {
+				k = axis_of(a, k);
+				if (sizes[k] > a.shape(k)) throw std::invalid_argument("the slice is larger than the array");
+				last.push_back(a.shape(k) - sizes[k]);
+			}
+			auto at = last.empty() || start.size() != last.size() ? start
+				: maximum(minimum(astype(start, int64, s), array(last.begin(), start.shape(), int64), s), array(0, int64), s);
+			return slice(a, at, ax, slice_size, s);
+		}(); }(get(a), get(start), to_ints(axes, axes_num), to_shape(slice_size, slice_size_num), get(s)));
   });
 }
 
@@ -120,9 +703,69 @@ int mlx_slice_update_min(mlx_array* res, const mlx_array src, const mlx_array up
   });
 }
 
-int mlx_slice_update_dynamic(mlx_array* res, const mlx_array src, const mlx_array update, const mlx_array start, const int* axes, size_t axes_num, const mlx_stream s) {
+int mlx_slice_update_dynamic_checked(mlx_array* res, const mlx_array src, const mlx_array update, const mlx_array start, const int* axes, size_t axes_num, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::slice_update(get(src), get(update), get(start), to_ints(axes, axes_num), get(s)));
+    set(res, [](const auto& src, const auto& update, const auto& start, const auto& axes, const auto& s) { return [&] {
+			[[maybe_unused]] auto all = [](const array& x, auto ok) -> int {
+				if (x.is_tracer() || !x.is_available() || !x.flags().row_contiguous || x.size() > 4096) return -1;
+				auto each = [&](auto* p) {
+					for (size_t k = 0; k < x.size(); k++) {
+						int64_t v = p[k] > 0 && uint64_t(p[k]) > uint64_t(INT64_MAX) ? INT64_MAX : int64_t(p[k]);
+						if (!ok(v)) return 0;
+					}
+					return 1;
+				};
+				switch (x.dtype().val()) {
+					case Dtype::Val::uint8: return each(x.data<uint8_t>());
+					case Dtype::Val::uint16: return each(x.data<uint16_t>());
+					case Dtype::Val::uint32: return each(x.data<uint32_t>());
+					case Dtype::Val::uint64: return each(x.data<uint64_t>());
+					case Dtype::Val::int8: return each(x.data<int8_t>());
+					case Dtype::Val::int16: return each(x.data<int16_t>());
+					case Dtype::Val::int32: return each(x.data<int32_t>());
+					case Dtype::Val::int64: return each(x.data<int64_t>());
+					default: return -1;
+				}
+			};
+			[[maybe_unused]] auto axis_of = [](const array& x, int ax) -> int {
+				int n = int(x.ndim());
+				if (ax < -n || ax >= n)
+					throw std::invalid_argument(n == 0 ? "axis " + std::to_string(ax) + ": a scalar has no axes"
+						: "axis " + std::to_string(ax) + " is out of range: the array has axes " + std::to_string(-n) + " to " + std::to_string(n - 1));
+				return ax < 0 ? ax + n : ax;
+			};
+			[[maybe_unused]] auto size_of_axis = [&](const array& x, int ax) -> int { return x.shape(axis_of(x, ax)); };
+			[[maybe_unused]] auto within = [&](array i, int64_t n, int64_t len = 1) -> array {
+				if (!issubdtype(i.dtype(), integer)) throw std::invalid_argument("the indices are not integers");
+				if (i.size() == 0 || len == 0) return i;
+				if (n == 0) throw std::invalid_argument("the axis is empty: it has nothing to index");
+				int64_t lo = len == 1 ? -n : 0, hi = n - len, bad = 0;
+				int known = all(i, [&](int64_t v) { bad = v; return v >= lo && v <= hi; });
+				if (known == 0)
+					throw std::invalid_argument("index " + std::to_string(bad) + " is out of range for an axis of " + std::to_string(n) + " elements" +
+						(len > 1 ? " and a slice of " + std::to_string(len) : ""));
+				if (known == 1) return i;
+				bool sign = issubdtype(i.dtype(), signedinteger);
+				int bits = 8 * int(size_of(i.dtype())) - (sign ? 1 : 0);
+				if (bits >= 63 || hi < (int64_t(1) << bits) - 1) i = minimum(i, array(hi, i.dtype()), s);
+				if (sign && (bits >= 63 || lo > -(int64_t(1) << bits))) i = maximum(i, array(lo, i.dtype()), s);
+				return i;
+			};
+			
+			auto ax = axes;
+			auto& sizes = update.shape();
+			if (sizes.size() != src.ndim()) throw std::invalid_argument("the slice has " + std::to_string(sizes.size()) + " axes, the array " + std::to_string(src.ndim()));
+			if (!issubdtype(start.dtype(), integer)) throw std::invalid_argument("the start is not of integers");
+			std::vector<int64_t> last;
+			for (auto& k : ax) {
+				k = axis_of(src, k);
+				if (sizes[k] > src.shape(k)) throw std::invalid_argument("the slice is larger than the array");
+				last.push_back(src.shape(k) - sizes[k]);
+			}
+			auto at = last.empty() || start.size() != last.size() ? start
+				: maximum(minimum(astype(start, int64, s), array(last.begin(), start.shape(), int64), s), array(0, int64), s);
+			return slice_update(src, update, at, ax, s);
+		}(); }(get(src), get(update), get(start), to_ints(axes, axes_num), get(s)));
   });
 }
 
@@ -306,9 +949,64 @@ int mlx_einsum(mlx_array* res, const char* subscripts, const mlx_vector_array op
   });
 }
 
-int mlx_gather_mm(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_array lhs_indices, const mlx_array rhs_indices, bool sorted_indices, const mlx_stream s) {
+int mlx_gather_mm_checked(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_array lhs_indices, const mlx_array rhs_indices, bool sorted_indices, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::gather_mm(get(a), get(b), opt(lhs_indices), opt(rhs_indices), sorted_indices, get(s)));
+    set(res, [](const auto& a, const auto& b, const auto& lhs_indices, const auto& rhs_indices, const auto& sorted_indices, const auto& s) { return [&] {
+			[[maybe_unused]] auto all = [](const array& x, auto ok) -> int {
+				if (x.is_tracer() || !x.is_available() || !x.flags().row_contiguous || x.size() > 4096) return -1;
+				auto each = [&](auto* p) {
+					for (size_t k = 0; k < x.size(); k++) {
+						int64_t v = p[k] > 0 && uint64_t(p[k]) > uint64_t(INT64_MAX) ? INT64_MAX : int64_t(p[k]);
+						if (!ok(v)) return 0;
+					}
+					return 1;
+				};
+				switch (x.dtype().val()) {
+					case Dtype::Val::uint8: return each(x.data<uint8_t>());
+					case Dtype::Val::uint16: return each(x.data<uint16_t>());
+					case Dtype::Val::uint32: return each(x.data<uint32_t>());
+					case Dtype::Val::uint64: return each(x.data<uint64_t>());
+					case Dtype::Val::int8: return each(x.data<int8_t>());
+					case Dtype::Val::int16: return each(x.data<int16_t>());
+					case Dtype::Val::int32: return each(x.data<int32_t>());
+					case Dtype::Val::int64: return each(x.data<int64_t>());
+					default: return -1;
+				}
+			};
+			[[maybe_unused]] auto axis_of = [](const array& x, int ax) -> int {
+				int n = int(x.ndim());
+				if (ax < -n || ax >= n)
+					throw std::invalid_argument(n == 0 ? "axis " + std::to_string(ax) + ": a scalar has no axes"
+						: "axis " + std::to_string(ax) + " is out of range: the array has axes " + std::to_string(-n) + " to " + std::to_string(n - 1));
+				return ax < 0 ? ax + n : ax;
+			};
+			[[maybe_unused]] auto size_of_axis = [&](const array& x, int ax) -> int { return x.shape(axis_of(x, ax)); };
+			[[maybe_unused]] auto within = [&](array i, int64_t n, int64_t len = 1) -> array {
+				if (!issubdtype(i.dtype(), integer)) throw std::invalid_argument("the indices are not integers");
+				if (i.size() == 0 || len == 0) return i;
+				if (n == 0) throw std::invalid_argument("the axis is empty: it has nothing to index");
+				int64_t lo = len == 1 ? -n : 0, hi = n - len, bad = 0;
+				int known = all(i, [&](int64_t v) { bad = v; return v >= lo && v <= hi; });
+				if (known == 0)
+					throw std::invalid_argument("index " + std::to_string(bad) + " is out of range for an axis of " + std::to_string(n) + " elements" +
+						(len > 1 ? " and a slice of " + std::to_string(len) : ""));
+				if (known == 1) return i;
+				bool sign = issubdtype(i.dtype(), signedinteger);
+				int bits = 8 * int(size_of(i.dtype())) - (sign ? 1 : 0);
+				if (bits >= 63 || hi < (int64_t(1) << bits) - 1) i = minimum(i, array(hi, i.dtype()), s);
+				if (sign && (bits >= 63 || lo > -(int64_t(1) << bits))) i = maximum(i, array(lo, i.dtype()), s);
+				return i;
+			};
+			
+			auto pick = [&](const auto& i, const array& x) -> std::optional<array> {
+				if (!i || x.ndim() < 2) return i;
+				int64_t n = 1;
+				for (int k = 0; k + 2 < int(x.ndim()); k++) n *= x.shape(k);
+				return within(*i, n);
+			};
+			auto lhs = pick(lhs_indices, a), rhs = pick(rhs_indices, b);
+			return gather_mm(a, b, lhs, rhs, sorted_indices, s);
+		}(); }(get(a), get(b), opt(lhs_indices), opt(rhs_indices), sorted_indices, get(s)));
   });
 }
 

@@ -369,9 +369,57 @@ int mlx_fast_scaled_dot_product_attention(mlx_array* res, const mlx_array querie
   });
 }
 
-int mlx_fast_cross_entropy(mlx_array* res, const mlx_array logits, const mlx_array targets, const mlx_stream s) {
+int mlx_fast_cross_entropy_checked(mlx_array* res, const mlx_array logits, const mlx_array targets, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::fast::cross_entropy(get(logits), get(targets), get(s)));
+    set(res, [](const auto& logits, const auto& targets, const auto& s) { return [&] {
+			[[maybe_unused]] auto all = [](const array& x, auto ok) -> int {
+				if (x.is_tracer() || !x.is_available() || !x.flags().row_contiguous || x.size() > 4096) return -1;
+				auto each = [&](auto* p) {
+					for (size_t k = 0; k < x.size(); k++) {
+						int64_t v = p[k] > 0 && uint64_t(p[k]) > uint64_t(INT64_MAX) ? INT64_MAX : int64_t(p[k]);
+						if (!ok(v)) return 0;
+					}
+					return 1;
+				};
+				switch (x.dtype().val()) {
+					case Dtype::Val::uint8: return each(x.data<uint8_t>());
+					case Dtype::Val::uint16: return each(x.data<uint16_t>());
+					case Dtype::Val::uint32: return each(x.data<uint32_t>());
+					case Dtype::Val::uint64: return each(x.data<uint64_t>());
+					case Dtype::Val::int8: return each(x.data<int8_t>());
+					case Dtype::Val::int16: return each(x.data<int16_t>());
+					case Dtype::Val::int32: return each(x.data<int32_t>());
+					case Dtype::Val::int64: return each(x.data<int64_t>());
+					default: return -1;
+				}
+			};
+			[[maybe_unused]] auto axis_of = [](const array& x, int ax) -> int {
+				int n = int(x.ndim());
+				if (ax < -n || ax >= n)
+					throw std::invalid_argument(n == 0 ? "axis " + std::to_string(ax) + ": a scalar has no axes"
+						: "axis " + std::to_string(ax) + " is out of range: the array has axes " + std::to_string(-n) + " to " + std::to_string(n - 1));
+				return ax < 0 ? ax + n : ax;
+			};
+			[[maybe_unused]] auto size_of_axis = [&](const array& x, int ax) -> int { return x.shape(axis_of(x, ax)); };
+			[[maybe_unused]] auto within = [&](array i, int64_t n, int64_t len = 1) -> array {
+				if (!issubdtype(i.dtype(), integer)) throw std::invalid_argument("the indices are not integers");
+				if (i.size() == 0 || len == 0) return i;
+				if (n == 0) throw std::invalid_argument("the axis is empty: it has nothing to index");
+				int64_t lo = len == 1 ? -n : 0, hi = n - len, bad = 0;
+				int known = all(i, [&](int64_t v) { bad = v; return v >= lo && v <= hi; });
+				if (known == 0)
+					throw std::invalid_argument("index " + std::to_string(bad) + " is out of range for an axis of " + std::to_string(n) + " elements" +
+						(len > 1 ? " and a slice of " + std::to_string(len) : ""));
+				if (known == 1) return i;
+				bool sign = issubdtype(i.dtype(), signedinteger);
+				int bits = 8 * int(size_of(i.dtype())) - (sign ? 1 : 0);
+				if (bits >= 63 || hi < (int64_t(1) << bits) - 1) i = minimum(i, array(hi, i.dtype()), s);
+				if (sign && (bits >= 63 || lo > -(int64_t(1) << bits))) i = maximum(i, array(lo, i.dtype()), s);
+				return i;
+			};
+			if (logits.ndim() == 0) throw std::invalid_argument("logits are a scalar");
+			return fast::cross_entropy(logits, within(targets, logits.shape(-1)), s);
+		}(); }(get(logits), get(targets), get(s)));
   });
 }
 
@@ -427,19 +475,128 @@ int mlx_qqmm(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_arr
   });
 }
 
-int mlx_gather_qmm(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales, const mlx_array biases, const mlx_array lhs_indices, const mlx_array rhs_indices, bool transpose, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale, bool sorted_indices, const mlx_stream s) {
+int mlx_gather_qmm_checked(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales, const mlx_array biases, const mlx_array lhs_indices, const mlx_array rhs_indices, bool transpose, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale, bool sorted_indices, const mlx_stream s) {
   return guard([&] {
     set(res, [](const auto& x, const auto& w, const auto& scales, const auto& biases, const auto& lhs_indices, const auto& rhs_indices, const auto& transpose, const auto& group_size, const auto& bits, const auto& mode, const auto& global_scale, const auto& sorted_indices, const auto& s) { return [&] {
+			[[maybe_unused]] auto all = [](const array& x, auto ok) -> int {
+				if (x.is_tracer() || !x.is_available() || !x.flags().row_contiguous || x.size() > 4096) return -1;
+				auto each = [&](auto* p) {
+					for (size_t k = 0; k < x.size(); k++) {
+						int64_t v = p[k] > 0 && uint64_t(p[k]) > uint64_t(INT64_MAX) ? INT64_MAX : int64_t(p[k]);
+						if (!ok(v)) return 0;
+					}
+					return 1;
+				};
+				switch (x.dtype().val()) {
+					case Dtype::Val::uint8: return each(x.data<uint8_t>());
+					case Dtype::Val::uint16: return each(x.data<uint16_t>());
+					case Dtype::Val::uint32: return each(x.data<uint32_t>());
+					case Dtype::Val::uint64: return each(x.data<uint64_t>());
+					case Dtype::Val::int8: return each(x.data<int8_t>());
+					case Dtype::Val::int16: return each(x.data<int16_t>());
+					case Dtype::Val::int32: return each(x.data<int32_t>());
+					case Dtype::Val::int64: return each(x.data<int64_t>());
+					default: return -1;
+				}
+			};
+			[[maybe_unused]] auto axis_of = [](const array& x, int ax) -> int {
+				int n = int(x.ndim());
+				if (ax < -n || ax >= n)
+					throw std::invalid_argument(n == 0 ? "axis " + std::to_string(ax) + ": a scalar has no axes"
+						: "axis " + std::to_string(ax) + " is out of range: the array has axes " + std::to_string(-n) + " to " + std::to_string(n - 1));
+				return ax < 0 ? ax + n : ax;
+			};
+			[[maybe_unused]] auto size_of_axis = [&](const array& x, int ax) -> int { return x.shape(axis_of(x, ax)); };
+			[[maybe_unused]] auto within = [&](array i, int64_t n, int64_t len = 1) -> array {
+				if (!issubdtype(i.dtype(), integer)) throw std::invalid_argument("the indices are not integers");
+				if (i.size() == 0 || len == 0) return i;
+				if (n == 0) throw std::invalid_argument("the axis is empty: it has nothing to index");
+				int64_t lo = len == 1 ? -n : 0, hi = n - len, bad = 0;
+				int known = all(i, [&](int64_t v) { bad = v; return v >= lo && v <= hi; });
+				if (known == 0)
+					throw std::invalid_argument("index " + std::to_string(bad) + " is out of range for an axis of " + std::to_string(n) + " elements" +
+						(len > 1 ? " and a slice of " + std::to_string(len) : ""));
+				if (known == 1) return i;
+				bool sign = issubdtype(i.dtype(), signedinteger);
+				int bits = 8 * int(size_of(i.dtype())) - (sign ? 1 : 0);
+				if (bits >= 63 || hi < (int64_t(1) << bits) - 1) i = minimum(i, array(hi, i.dtype()), s);
+				if (sign && (bits >= 63 || lo > -(int64_t(1) << bits))) i = maximum(i, array(lo, i.dtype()), s);
+				return i;
+			};
+			
+			auto pick = [&](const auto& i, const array& x) -> std::optional<array> {
+				if (!i || x.ndim() < 2) return i;
+				int64_t n = 1;
+				for (int k = 0; k + 2 < int(x.ndim()); k++) n *= x.shape(k);
+				return within(*i, n);
+			};
+			auto lhs = pick(lhs_indices, x), rhs = pick(rhs_indices, w);
+			
 			if (x.ndim() < 1 || w.ndim() < 2 || scales.ndim() != w.ndim()) throw std::invalid_argument("[gather_qmm] x is a scalar, or w and scales have no two axes each");
-			auto y = gather_qmm(x, w, scales, biases, lhs_indices, rhs_indices, transpose, group_size, bits, mode, global_scale, sorted_indices, s);
+			auto y = gather_qmm(x, w, scales, biases, lhs, rhs, transpose, group_size, bits, mode, global_scale, sorted_indices, s);
 			return x.size() == 0 || w.size() == 0 ? zeros_like(y, s) : y;
 		}(); }(get(x), get(w), get(scales), opt(biases), opt(lhs_indices), opt(rhs_indices), transpose, opt(group_size), opt(bits), std::string(mode), opt(global_scale), sorted_indices, get(s)));
   });
 }
 
-int mlx_gather_qqmm(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales_w, const mlx_array lhs_indices, const mlx_array rhs_indices, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale_x, const mlx_array global_scale_w, bool sorted_indices, const mlx_stream s) {
+int mlx_gather_qqmm_checked(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales_w, const mlx_array lhs_indices, const mlx_array rhs_indices, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale_x, const mlx_array global_scale_w, bool sorted_indices, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::gather_qqmm(get(x), get(w), opt(scales_w), opt(lhs_indices), opt(rhs_indices), opt(group_size), opt(bits), std::string(mode), opt(global_scale_x), opt(global_scale_w), sorted_indices, get(s)));
+    set(res, [](const auto& x, const auto& w, const auto& scales_w, const auto& lhs_indices, const auto& rhs_indices, const auto& group_size, const auto& bits, const auto& mode, const auto& global_scale_x, const auto& global_scale_w, const auto& sorted_indices, const auto& s) { return [&] {
+			[[maybe_unused]] auto all = [](const array& x, auto ok) -> int {
+				if (x.is_tracer() || !x.is_available() || !x.flags().row_contiguous || x.size() > 4096) return -1;
+				auto each = [&](auto* p) {
+					for (size_t k = 0; k < x.size(); k++) {
+						int64_t v = p[k] > 0 && uint64_t(p[k]) > uint64_t(INT64_MAX) ? INT64_MAX : int64_t(p[k]);
+						if (!ok(v)) return 0;
+					}
+					return 1;
+				};
+				switch (x.dtype().val()) {
+					case Dtype::Val::uint8: return each(x.data<uint8_t>());
+					case Dtype::Val::uint16: return each(x.data<uint16_t>());
+					case Dtype::Val::uint32: return each(x.data<uint32_t>());
+					case Dtype::Val::uint64: return each(x.data<uint64_t>());
+					case Dtype::Val::int8: return each(x.data<int8_t>());
+					case Dtype::Val::int16: return each(x.data<int16_t>());
+					case Dtype::Val::int32: return each(x.data<int32_t>());
+					case Dtype::Val::int64: return each(x.data<int64_t>());
+					default: return -1;
+				}
+			};
+			[[maybe_unused]] auto axis_of = [](const array& x, int ax) -> int {
+				int n = int(x.ndim());
+				if (ax < -n || ax >= n)
+					throw std::invalid_argument(n == 0 ? "axis " + std::to_string(ax) + ": a scalar has no axes"
+						: "axis " + std::to_string(ax) + " is out of range: the array has axes " + std::to_string(-n) + " to " + std::to_string(n - 1));
+				return ax < 0 ? ax + n : ax;
+			};
+			[[maybe_unused]] auto size_of_axis = [&](const array& x, int ax) -> int { return x.shape(axis_of(x, ax)); };
+			[[maybe_unused]] auto within = [&](array i, int64_t n, int64_t len = 1) -> array {
+				if (!issubdtype(i.dtype(), integer)) throw std::invalid_argument("the indices are not integers");
+				if (i.size() == 0 || len == 0) return i;
+				if (n == 0) throw std::invalid_argument("the axis is empty: it has nothing to index");
+				int64_t lo = len == 1 ? -n : 0, hi = n - len, bad = 0;
+				int known = all(i, [&](int64_t v) { bad = v; return v >= lo && v <= hi; });
+				if (known == 0)
+					throw std::invalid_argument("index " + std::to_string(bad) + " is out of range for an axis of " + std::to_string(n) + " elements" +
+						(len > 1 ? " and a slice of " + std::to_string(len) : ""));
+				if (known == 1) return i;
+				bool sign = issubdtype(i.dtype(), signedinteger);
+				int bits = 8 * int(size_of(i.dtype())) - (sign ? 1 : 0);
+				if (bits >= 63 || hi < (int64_t(1) << bits) - 1) i = minimum(i, array(hi, i.dtype()), s);
+				if (sign && (bits >= 63 || lo > -(int64_t(1) << bits))) i = maximum(i, array(lo, i.dtype()), s);
+				return i;
+			};
+			
+			auto pick = [&](const auto& i, const array& x) -> std::optional<array> {
+				if (!i || x.ndim() < 2) return i;
+				int64_t n = 1;
+				for (int k = 0; k + 2 < int(x.ndim()); k++) n *= x.shape(k);
+				return within(*i, n);
+			};
+			auto lhs = pick(lhs_indices, x), rhs = pick(rhs_indices, w);
+			return gather_qqmm(x, w, scales_w, lhs, rhs, group_size, bits, mode, global_scale_x, global_scale_w, sorted_indices, s);
+		}(); }(get(x), get(w), opt(scales_w), opt(lhs_indices), opt(rhs_indices), opt(group_size), opt(bits), std::string(mode), opt(global_scale_x), opt(global_scale_w), sorted_indices, get(s)));
   });
 }
 

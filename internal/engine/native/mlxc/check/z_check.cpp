@@ -75,14 +75,14 @@ int (*check_mlx_multiply)(mlx_array* res, const mlx_array a, const mlx_array b, 
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_divide)
 int (*check_mlx_divide)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_divide;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_floor_divide)
-int (*check_mlx_floor_divide)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_floor_divide;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_floor_divide_checked)
+int (*check_mlx_floor_divide_checked)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_floor_divide_checked;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_remainder)
-int (*check_mlx_remainder)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_remainder;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_remainder_checked)
+int (*check_mlx_remainder_checked)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_remainder_checked;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_divmod)
-int (*check_mlx_divmod)(mlx_vector_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_divmod;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_divmod_checked)
+int (*check_mlx_divmod_checked)(mlx_vector_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_divmod_checked;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_power)
 int (*check_mlx_power)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_power;
@@ -486,35 +486,35 @@ int (*check_mlx_kron)(mlx_array* res, const mlx_array a, const mlx_array b, cons
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_depends)
 int (*check_mlx_depends)(mlx_vector_array* res, const mlx_vector_array inputs, const mlx_vector_array dependencies) = &mlx_depends;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_take_axis)
-int (*check_mlx_take_axis)(mlx_array* res, const mlx_array a, const mlx_array indices, int axis, const mlx_stream s) = &mlx_take_axis;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_take_axis_checked)
+int (*check_mlx_take_axis_checked)(mlx_array* res, const mlx_array a, const mlx_array indices, int axis, const mlx_stream s) = &mlx_take_axis_checked;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_take_along_axis)
-int (*check_mlx_take_along_axis)(mlx_array* res, const mlx_array a, const mlx_array indices, int axis, const mlx_stream s) = &mlx_take_along_axis;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_take_along_axis_checked)
+int (*check_mlx_take_along_axis_checked)(mlx_array* res, const mlx_array a, const mlx_array indices, int axis, const mlx_stream s) = &mlx_take_along_axis_checked;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_put_along_axis)
-int (*check_mlx_put_along_axis)(mlx_array* res, const mlx_array a, const mlx_array indices, const mlx_array values, int axis, const mlx_stream s) = &mlx_put_along_axis;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_put_along_axis_checked)
+int (*check_mlx_put_along_axis_checked)(mlx_array* res, const mlx_array a, const mlx_array indices, const mlx_array values, int axis, const mlx_stream s) = &mlx_put_along_axis_checked;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter_add_axis)
-int (*check_mlx_scatter_add_axis)(mlx_array* res, const mlx_array a, const mlx_array indices, const mlx_array values, int axis, const mlx_stream s) = &mlx_scatter_add_axis;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter_add_axis_checked)
+int (*check_mlx_scatter_add_axis_checked)(mlx_array* res, const mlx_array a, const mlx_array indices, const mlx_array values, int axis, const mlx_stream s) = &mlx_scatter_add_axis_checked;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_gather)
-int (*check_mlx_gather)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const int* axes, size_t axes_num, const int* slice_sizes, size_t slice_sizes_num, const mlx_stream s) = &mlx_gather;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_gather_checked)
+int (*check_mlx_gather_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const int* axes, size_t axes_num, const int* slice_sizes, size_t slice_sizes_num, const mlx_stream s) = &mlx_gather_checked;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter)
-int (*check_mlx_scatter)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) = &mlx_scatter;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter_checked)
+int (*check_mlx_scatter_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) = &mlx_scatter_checked;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter_add)
-int (*check_mlx_scatter_add)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) = &mlx_scatter_add;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter_add_checked)
+int (*check_mlx_scatter_add_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) = &mlx_scatter_add_checked;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter_prod)
-int (*check_mlx_scatter_prod)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) = &mlx_scatter_prod;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter_prod_checked)
+int (*check_mlx_scatter_prod_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) = &mlx_scatter_prod_checked;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter_max)
-int (*check_mlx_scatter_max)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) = &mlx_scatter_max;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter_max_checked)
+int (*check_mlx_scatter_max_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) = &mlx_scatter_max_checked;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter_min)
-int (*check_mlx_scatter_min)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) = &mlx_scatter_min;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter_min_checked)
+int (*check_mlx_scatter_min_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) = &mlx_scatter_min_checked;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_masked_scatter)
 int (*check_mlx_masked_scatter)(mlx_array* res, const mlx_array a, const mlx_array mask, const mlx_array src, const mlx_stream s) = &mlx_masked_scatter;
@@ -522,8 +522,8 @@ int (*check_mlx_masked_scatter)(mlx_array* res, const mlx_array a, const mlx_arr
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice)
 int (*check_mlx_slice)(mlx_array* res, const mlx_array a, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) = &mlx_slice;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_dynamic)
-int (*check_mlx_slice_dynamic)(mlx_array* res, const mlx_array a, const mlx_array start, const int* axes, size_t axes_num, const int* slice_size, size_t slice_size_num, const mlx_stream s) = &mlx_slice_dynamic;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_dynamic_checked)
+int (*check_mlx_slice_dynamic_checked)(mlx_array* res, const mlx_array a, const mlx_array start, const int* axes, size_t axes_num, const int* slice_size, size_t slice_size_num, const mlx_stream s) = &mlx_slice_dynamic_checked;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_update)
 int (*check_mlx_slice_update)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) = &mlx_slice_update;
@@ -540,8 +540,8 @@ int (*check_mlx_slice_update_max)(mlx_array* res, const mlx_array src, const mlx
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_update_min)
 int (*check_mlx_slice_update_min)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) = &mlx_slice_update_min;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_update_dynamic)
-int (*check_mlx_slice_update_dynamic)(mlx_array* res, const mlx_array src, const mlx_array update, const mlx_array start, const int* axes, size_t axes_num, const mlx_stream s) = &mlx_slice_update_dynamic;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_update_dynamic_checked)
+int (*check_mlx_slice_update_dynamic_checked)(mlx_array* res, const mlx_array src, const mlx_array update, const mlx_array start, const int* axes, size_t axes_num, const mlx_stream s) = &mlx_slice_update_dynamic_checked;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_arange)
 int (*check_mlx_arange)(mlx_array* res, double start, double stop, double step, mlx_dtype dtype, const mlx_stream s) = &mlx_arange;
@@ -633,8 +633,8 @@ int (*check_mlx_tensordot_axis)(mlx_array* res, const mlx_array a, const mlx_arr
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_einsum)
 int (*check_mlx_einsum)(mlx_array* res, const char* subscripts, const mlx_vector_array operands, const mlx_stream s) = &mlx_einsum;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_gather_mm)
-int (*check_mlx_gather_mm)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_array lhs_indices, const mlx_array rhs_indices, bool sorted_indices, const mlx_stream s) = &mlx_gather_mm;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_gather_mm_checked)
+int (*check_mlx_gather_mm_checked)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_array lhs_indices, const mlx_array rhs_indices, bool sorted_indices, const mlx_stream s) = &mlx_gather_mm_checked;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_segmented_mm)
 int (*check_mlx_segmented_mm)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_array segments, const mlx_stream s) = &mlx_segmented_mm;
@@ -867,8 +867,8 @@ int (*check_mlx_fast_rope_dynamic)(mlx_array* res, const mlx_array x, int dims, 
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fast_scaled_dot_product_attention)
 int (*check_mlx_fast_scaled_dot_product_attention)(mlx_array* res, const mlx_array queries, const mlx_array keys, const mlx_array values, float scale, const char* mask_mode, const mlx_array mask_arr, const mlx_array sinks, bool force_fused, const mlx_stream s) = &mlx_fast_scaled_dot_product_attention;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fast_cross_entropy)
-int (*check_mlx_fast_cross_entropy)(mlx_array* res, const mlx_array logits, const mlx_array targets, const mlx_stream s) = &mlx_fast_cross_entropy;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fast_cross_entropy_checked)
+int (*check_mlx_fast_cross_entropy_checked)(mlx_array* res, const mlx_array logits, const mlx_array targets, const mlx_stream s) = &mlx_fast_cross_entropy_checked;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fast_gated_delta_update)
 int (*check_mlx_fast_gated_delta_update)(mlx_array* res_0, mlx_array* res_1, const mlx_array queries, const mlx_array keys, const mlx_array values, const mlx_array gates, const mlx_array beta, const mlx_array initial_state, const mlx_array mask, const mlx_stream s) = &mlx_fast_gated_delta_update;
@@ -888,11 +888,11 @@ int (*check_mlx_quantized_matmul)(mlx_array* res, const mlx_array x, const mlx_a
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_qqmm)
 int (*check_mlx_qqmm)(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array w_scales, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale_x, const mlx_array global_scale_w, const mlx_stream s) = &mlx_qqmm;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_gather_qmm)
-int (*check_mlx_gather_qmm)(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales, const mlx_array biases, const mlx_array lhs_indices, const mlx_array rhs_indices, bool transpose, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale, bool sorted_indices, const mlx_stream s) = &mlx_gather_qmm;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_gather_qmm_checked)
+int (*check_mlx_gather_qmm_checked)(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales, const mlx_array biases, const mlx_array lhs_indices, const mlx_array rhs_indices, bool transpose, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale, bool sorted_indices, const mlx_stream s) = &mlx_gather_qmm_checked;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_gather_qqmm)
-int (*check_mlx_gather_qqmm)(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales_w, const mlx_array lhs_indices, const mlx_array rhs_indices, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale_x, const mlx_array global_scale_w, bool sorted_indices, const mlx_stream s) = &mlx_gather_qqmm;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_gather_qqmm_checked)
+int (*check_mlx_gather_qqmm_checked)(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales_w, const mlx_array lhs_indices, const mlx_array rhs_indices, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale_x, const mlx_array global_scale_w, bool sorted_indices, const mlx_stream s) = &mlx_gather_qqmm_checked;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_to_fp8)
 int (*check_mlx_to_fp8)(mlx_array* res, const mlx_array x, const mlx_stream s) = &mlx_to_fp8;

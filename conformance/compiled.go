@@ -1,0 +1,53 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/adjoint-go/adjoint/core"
+)
+
+// compiled records f for inputs like as and returns what replays it.
+func compiled(p *core.Program, f core.FlatFunc, as []*core.Array) (core.FlatFunc, error) {
+	if _, inline := p.Trace("compile", f, []byte("f"), as, false, 4, 1); inline {
+		return nil, errors.New("compile could not record the op")
+	}
+	return func(in []*core.Array) []*core.Array {
+		out, _, ok := p.Run("compile", []byte("f"), in, false)
+		if !ok {
+			panic("compile lost the trace that it had recorded")
+		}
+		return out
+	}, nil
+}
+
+func checkCompile(s *subject, _ string) (outcome, error) {
+	p := core.NewProgram()
+	defer p.Close()
+	in := s.inputs(0)
+	as := arrays(in)
+	f, err := compiled(p, s.fn, as)
+	if err != nil {
+		return outcome{}, err
+	}
+	want := s.run(in)
+	if err := sameBits(read(f(as)), want); err != nil {
+		return outcome{}, err
+	}
+	if err := s.unmodified(as, in); err != nil {
+		return outcome{}, err
+	}
+	fresh := s.inputs(1)
+	if err := sameBits(read(f(arrays(fresh))), s.run(fresh)); err != nil {
+		return outcome{}, fmt.Errorf("on other inputs: %w", err)
+	}
+	held := f(as)
+	p.Trace("compile", s.fn, []byte("another"), as, false, 1, 2)
+	if _, _, ok := p.Run("compile", []byte("f"), as, false); ok {
+		return outcome{}, errors.New("the trace was not evicted from a cache of one")
+	}
+	if err := sameBits(read(held), want); err != nil {
+		return outcome{}, fmt.Errorf("after the trace was evicted: %w", err)
+	}
+	return outcome{}, nil
+}
