@@ -137,7 +137,7 @@ func TestHealthOfAStoppedProcess(t *testing.T) {
 	defer cancel()
 	var slow *TimeoutError
 	require.ErrorAs(t, p.Health(ctx), &slow)
-	_, err := p.Run(ctx, "square", vector)
+	_, err := runFor(t, p, "square", 50*time.Millisecond)
 	var late *TimeoutError
 	require.ErrorAs(t, err, &late)
 	assert.True(t, late.Killed)

@@ -24,6 +24,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newSetup(),
 		newDoctor(),
+		newBench(),
 		newVersion(),
 		newSelfCheck(),
 	)

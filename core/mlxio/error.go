@@ -64,7 +64,7 @@ func fault(path string, format Format, where string, err error) error {
 		if e.Path == "" {
 			e.Path = path
 		}
-		if e.Format == "" || format == NPZ {
+		if e.Format == "" {
 			e.Format = format
 		}
 		if where != "" && e.Where != "" {

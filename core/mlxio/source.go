@@ -3,7 +3,6 @@ package mlxio
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -128,9 +127,9 @@ func (s *source) rest(n uint64) (*source, error) {
 	return &source{r: bytes.NewReader(b), at: from, left: int64(n), local: true}, nil
 }
 
-// make returns arrays that read fills from the next n bytes. Large arrays of a
+// arrays returns arrays that read fills from the next n bytes. Large arrays of a
 // local source are filled in place, so that loading takes one copy of them.
-func (s *source) make(n uint64, specs []core.Spec, read func(s *source, out [][]byte) error) (arrays []*core.Array, err error) {
+func (s *source) arrays(n uint64, specs []core.Spec, read func(s *source, out [][]byte) error) (arrays []*core.Array, err error) {
 	if err := s.fits(n); err != nil {
 		return nil, err
 	}
@@ -186,7 +185,7 @@ func inPlace(specs []core.Spec, fill func(out [][]byte) error) (arrays []*core.A
 
 // array reads the elements of an array in row-major order.
 func (s *source) array(spec core.Spec, bigEndian bool) (*core.Array, error) {
-	arrays, err := s.make(uint64(nbytes(spec)), []core.Spec{spec}, func(s *source, out [][]byte) error {
+	arrays, err := s.arrays(uint64(nbytes(spec)), []core.Spec{spec}, func(s *source, out [][]byte) error {
 		from := s.at
 		if err := s.read(out[0]); err != nil {
 			return err
@@ -242,15 +241,15 @@ func specOf(d core.DType, dims []uint64) (core.Spec, error) {
 			return core.Spec{}, unsupported("axis %d has %d elements: at most %d are", i, dim, math.MaxInt32)
 		}
 		shape[i] = int(dim)
-		if dim == 0 {
-			empty = true
-		} else if n > maxBytes/dim {
-			n = maxBytes + 1
-		} else {
-			n *= dim
+		empty = empty || dim == 0
+		if n *= max(dim, 1); n > maxBytes {
+			n = maxBytes + 1 // times 2^31 it still fits
 		}
 	}
-	if n > maxBytes && !empty {
+	switch {
+	case n > maxBytes && empty:
+		return core.Spec{}, unsupported("an empty array of shape %v", dims)
+	case n > maxBytes:
 		return core.Spec{}, corrupt("the shape %v is too large", dims)
 	}
 	return core.Spec{DType: d, Shape: shape}, nil
@@ -272,32 +271,29 @@ func freeAll(arrays map[string]*core.Array) {
 	}
 }
 
-// writeArray writes the elements of a in row-major order. Large arrays are read
+// writeArray writes the elements of a in row-major order. A large array is read
 // in parts, so that saving takes little memory.
 func writeArray(w io.Writer, a *core.Array) (err error) {
 	defer core.Catch(&err)
 	spec := a.Spec()
-	n := nbytes(spec)
 	axis := slices.IndexFunc(spec.Shape, func(d int) bool { return d > 1 })
-	if n <= 2*direct || axis < 0 {
-		b := a.Bytes()
-		if m, err := w.Write(b); err != nil || m < len(b) {
-			return errors.Join(err, shortWrite(m, len(b)))
-		}
-		return nil
+	if nbytes(spec) <= 2*direct || axis < 0 {
+		return write(w, a.Bytes())
 	}
-	rows := spec.Shape[axis]
-	some := max(1, direct/(n/rows))
-	var cuts []int
-	for i := some; i < rows; i += some {
-		cuts = append(cuts, i)
-	}
-	parts := a.SplitAt(axis, cuts...)
-	defer free(parts...)
-	for _, part := range parts {
-		if err := writeArray(w, part); err != nil {
+	halves := a.SplitAt(axis, spec.Shape[axis]/2)
+	defer free(halves...)
+	for _, half := range halves {
+		if err := writeArray(w, half); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func write(w io.Writer, b []byte) error {
+	n, err := w.Write(b)
+	if err == nil && n < len(b) {
+		err = io.ErrShortWrite
+	}
+	return err
 }

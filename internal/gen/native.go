@@ -100,13 +100,19 @@ func nativeFiles(table []ops.Op, files map[string][]byte) {
 	decl.WriteString(header + "#pragma once\n#include \"mlxc/mlxc.h\"\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n")
 	tab.WriteString(header + "#pragma once\n#include \"mlxc/z_mlxc.h\"\n\n// Table holds the address of every function of the C API that Adjoint calls.\nstruct Table {\n")
 	check.WriteString(header + "// Compiled by setup against the headers of an official mlx-c: a signature that\n// differs from the one Adjoint calls fails here.\n#include \"mlx/c/mlx.h\"\n\n")
-	one := func(name, result, params string) {
+	one := func(name, result, params string, own bool) {
+		if own {
+			fmt.Fprintf(&check, "#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_%s)\n#error Adjoint uses its own %s\n#endif\n", name, name)
+			fmt.Fprintf(&tab, "  %s (*%s)(%s);\n", result, name, params)
+			list.WriteString(name + "\n")
+			return
+		}
 		fmt.Fprintf(&tab, "  %s (*%s)(%s);\n", result, name, params)
 		fmt.Fprintf(&check, "#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_%s)\n%s (*check_%s)(%s) = &%s;\n#endif\n", name, result, name, params, name)
 		list.WriteString(name + "\n")
 	}
 	for _, f := range support {
-		one(f[0], f[1], f[2])
+		one(f[0], f[1], f[2], false)
 	}
 	impl := make([]strings.Builder, parts)
 	calls := make([]strings.Builder, parts)
@@ -123,7 +129,8 @@ func nativeFiles(table []ops.Op, files map[string][]byte) {
 			done[o.Sym] = true
 			p := params(o)
 			fmt.Fprintf(&decl, "MLXC int %s(%s);\n", o.Sym, p)
-			one(o.Sym, "int", p)
+			// A row with its own expression mends what MLX's function does.
+			one(o.Sym, "int", p, o.CppExpr != "")
 			impl[i/per].WriteString(implementation(o, p))
 		}
 		fmt.Fprintf(&protos, "int call_%s(uint64_t* w);\n", ident(o))
@@ -131,7 +138,7 @@ func nativeFiles(table []ops.Op, files map[string][]byte) {
 		calls[i/per].WriteString(trampoline(o))
 	}
 	decl.WriteString("\n#ifdef __cplusplus\n}\n#endif\n")
-	tab.WriteString("};\n\nstruct Name {\n  const char* name;\n  size_t offset;\n};\n")
+	tab.WriteString("};\n")
 	tab.WriteString("\n#define ADJ_FUNCTIONS(X)")
 	for _, n := range strings.Fields(list.String()) {
 		fmt.Fprintf(&tab, " \\\n  X(%s)", n)

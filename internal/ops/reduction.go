@@ -137,7 +137,7 @@ var reduction = []Op{
 			{"CumMaxWith(axis, reverse, inclusive)", "is CumMax that with reverse runs from the end, and without inclusive leaves each element itself out."},
 		},
 		Shape: "that of a", Types: "a's", Source: "MLX cummax",
-		DTypes: reals, Diff: "a", JVPGap: "MLX has no forward rule for scans of products and extremes", Cases: []string{
+		DTypes: reals, Diff: "a", Infinite: true, JVPGap: "MLX has no forward rule for scans of products and extremes", Cases: []string{
 			"a:3x4@distinct; axis:1; inclusive:true", "a:3x4@distinct; axis:-2; reverse:true; inclusive:true", "a:5@distinct; axis:0", "a:2x3@distinct; axis:1; reverse:true"}},
 	{Name: "cummin", Sym: "mlx_cummin", Cpp: "cummin", In: "a array, axis int, reverse bool, inclusive bool", Out: "y",
 		Go: []Form{
@@ -145,7 +145,7 @@ var reduction = []Op{
 			{"CumMinWith(axis, reverse, inclusive)", "is CumMin that with reverse runs from the end, and without inclusive leaves each element itself out."},
 		},
 		Shape: "that of a", Types: "a's", Source: "MLX cummin",
-		DTypes: reals, Diff: "a", JVPGap: "MLX has no forward rule for scans of products and extremes", Cases: []string{
+		DTypes: reals, Diff: "a", Infinite: true, JVPGap: "MLX has no forward rule for scans of products and extremes", Cases: []string{
 			"a:3x4@distinct; axis:1; inclusive:true", "a:3x4@distinct; axis:-2; reverse:true; inclusive:true", "a:5@distinct; axis:0", "a:2x3@distinct; axis:1; reverse:true"}},
 	{Name: "logcumsumexp", Sym: "mlx_logcumsumexp", Cpp: "logcumsumexp", In: "a array, axis int, reverse bool, inclusive bool", Out: "y",
 		Go: []Form{
@@ -153,7 +153,7 @@ var reduction = []Op{
 			{"LogCumSumExpWith(axis, reverse, inclusive)", "is LogCumSumExp that with reverse runs from the end, and without inclusive leaves each element itself out."},
 		},
 		Shape: "that of a", Types: "floating or complex; integers become float32", Source: "MLX logcumsumexp",
-		DTypes: floats, Diff: "a", Cases: []string{
+		DTypes: floats, Diff: "a", Infinite: true, Cases: []string{
 			"a:3x4; axis:1; inclusive:true", "a:3x4; axis:-2; reverse:true; inclusive:true", "a:5; axis:0", "a:2x3; axis:1; reverse:true"}},
 	{Name: "diff", Sym: "mlx_diff", Cpp: "diff", In: "a array, n int, axis int", Out: "y",
 		Go: []Form{

@@ -305,11 +305,6 @@ struct Table {
   int (*mlx_from_fp8)(mlx_array* res, const mlx_array x, mlx_dtype dtype, const mlx_stream s);
 };
 
-struct Name {
-  const char* name;
-  size_t offset;
-};
-
 #define ADJ_FUNCTIONS(X) \
   X(mlx_set_error_handler) \
   X(mlx_array_new_data) \

@@ -76,13 +76,13 @@ int (*check_mlx_multiply)(mlx_array* res, const mlx_array a, const mlx_array b, 
 int (*check_mlx_divide)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_divide;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_floor_divide_checked)
-int (*check_mlx_floor_divide_checked)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_floor_divide_checked;
+#error Adjoint uses its own mlx_floor_divide_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_remainder_checked)
-int (*check_mlx_remainder_checked)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_remainder_checked;
+#error Adjoint uses its own mlx_remainder_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_divmod_checked)
-int (*check_mlx_divmod_checked)(mlx_vector_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_divmod_checked;
+#error Adjoint uses its own mlx_divmod_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_power)
 int (*check_mlx_power)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_power;
@@ -472,7 +472,7 @@ int (*check_mlx_repeat_axis)(mlx_array* res, const mlx_array arr, int repeats, i
 int (*check_mlx_tile)(mlx_array* res, const mlx_array arr, const int* reps, size_t reps_num, const mlx_stream s) = &mlx_tile;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_pad)
-int (*check_mlx_pad)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, const int* low_pad_size, size_t low_pad_size_num, const int* high_pad_size, size_t high_pad_size_num, const mlx_array pad_value, const char* mode, const mlx_stream s) = &mlx_pad;
+#error Adjoint uses its own mlx_pad
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_broadcast_arrays)
 int (*check_mlx_broadcast_arrays)(mlx_vector_array* res, const mlx_vector_array inputs, const mlx_stream s) = &mlx_broadcast_arrays;
@@ -487,34 +487,34 @@ int (*check_mlx_kron)(mlx_array* res, const mlx_array a, const mlx_array b, cons
 int (*check_mlx_depends)(mlx_vector_array* res, const mlx_vector_array inputs, const mlx_vector_array dependencies) = &mlx_depends;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_take_axis_checked)
-int (*check_mlx_take_axis_checked)(mlx_array* res, const mlx_array a, const mlx_array indices, int axis, const mlx_stream s) = &mlx_take_axis_checked;
+#error Adjoint uses its own mlx_take_axis_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_take_along_axis_checked)
-int (*check_mlx_take_along_axis_checked)(mlx_array* res, const mlx_array a, const mlx_array indices, int axis, const mlx_stream s) = &mlx_take_along_axis_checked;
+#error Adjoint uses its own mlx_take_along_axis_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_put_along_axis_checked)
-int (*check_mlx_put_along_axis_checked)(mlx_array* res, const mlx_array a, const mlx_array indices, const mlx_array values, int axis, const mlx_stream s) = &mlx_put_along_axis_checked;
+#error Adjoint uses its own mlx_put_along_axis_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter_add_axis_checked)
-int (*check_mlx_scatter_add_axis_checked)(mlx_array* res, const mlx_array a, const mlx_array indices, const mlx_array values, int axis, const mlx_stream s) = &mlx_scatter_add_axis_checked;
+#error Adjoint uses its own mlx_scatter_add_axis_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_gather_checked)
-int (*check_mlx_gather_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const int* axes, size_t axes_num, const int* slice_sizes, size_t slice_sizes_num, const mlx_stream s) = &mlx_gather_checked;
+#error Adjoint uses its own mlx_gather_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter_checked)
-int (*check_mlx_scatter_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) = &mlx_scatter_checked;
+#error Adjoint uses its own mlx_scatter_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter_add_checked)
-int (*check_mlx_scatter_add_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) = &mlx_scatter_add_checked;
+#error Adjoint uses its own mlx_scatter_add_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter_prod_checked)
-int (*check_mlx_scatter_prod_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) = &mlx_scatter_prod_checked;
+#error Adjoint uses its own mlx_scatter_prod_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter_max_checked)
-int (*check_mlx_scatter_max_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) = &mlx_scatter_max_checked;
+#error Adjoint uses its own mlx_scatter_max_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter_min_checked)
-int (*check_mlx_scatter_min_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s) = &mlx_scatter_min_checked;
+#error Adjoint uses its own mlx_scatter_min_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_masked_scatter)
 int (*check_mlx_masked_scatter)(mlx_array* res, const mlx_array a, const mlx_array mask, const mlx_array src, const mlx_stream s) = &mlx_masked_scatter;
@@ -523,7 +523,7 @@ int (*check_mlx_masked_scatter)(mlx_array* res, const mlx_array a, const mlx_arr
 int (*check_mlx_slice)(mlx_array* res, const mlx_array a, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) = &mlx_slice;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_dynamic_checked)
-int (*check_mlx_slice_dynamic_checked)(mlx_array* res, const mlx_array a, const mlx_array start, const int* axes, size_t axes_num, const int* slice_size, size_t slice_size_num, const mlx_stream s) = &mlx_slice_dynamic_checked;
+#error Adjoint uses its own mlx_slice_dynamic_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_update)
 int (*check_mlx_slice_update)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) = &mlx_slice_update;
@@ -541,7 +541,7 @@ int (*check_mlx_slice_update_max)(mlx_array* res, const mlx_array src, const mlx
 int (*check_mlx_slice_update_min)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) = &mlx_slice_update_min;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_update_dynamic_checked)
-int (*check_mlx_slice_update_dynamic_checked)(mlx_array* res, const mlx_array src, const mlx_array update, const mlx_array start, const int* axes, size_t axes_num, const mlx_stream s) = &mlx_slice_update_dynamic_checked;
+#error Adjoint uses its own mlx_slice_update_dynamic_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_arange)
 int (*check_mlx_arange)(mlx_array* res, double start, double stop, double step, mlx_dtype dtype, const mlx_stream s) = &mlx_arange;
@@ -556,10 +556,10 @@ int (*check_mlx_zeros)(mlx_array* res, const int* shape, size_t shape_num, mlx_d
 int (*check_mlx_ones)(mlx_array* res, const int* shape, size_t shape_num, mlx_dtype dtype, const mlx_stream s) = &mlx_ones;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_full)
-int (*check_mlx_full)(mlx_array* res, const int* shape, size_t shape_num, const mlx_array vals, mlx_dtype dtype, const mlx_stream s) = &mlx_full;
+#error Adjoint uses its own mlx_full
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_full_like)
-int (*check_mlx_full_like)(mlx_array* res, const mlx_array a, const mlx_array vals, mlx_dtype dtype, const mlx_stream s) = &mlx_full_like;
+#error Adjoint uses its own mlx_full_like
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_zeros_like)
 int (*check_mlx_zeros_like)(mlx_array* res, const mlx_array a, const mlx_stream s) = &mlx_zeros_like;
@@ -634,73 +634,73 @@ int (*check_mlx_tensordot_axis)(mlx_array* res, const mlx_array a, const mlx_arr
 int (*check_mlx_einsum)(mlx_array* res, const char* subscripts, const mlx_vector_array operands, const mlx_stream s) = &mlx_einsum;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_gather_mm_checked)
-int (*check_mlx_gather_mm_checked)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_array lhs_indices, const mlx_array rhs_indices, bool sorted_indices, const mlx_stream s) = &mlx_gather_mm_checked;
+#error Adjoint uses its own mlx_gather_mm_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_segmented_mm)
-int (*check_mlx_segmented_mm)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_array segments, const mlx_stream s) = &mlx_segmented_mm;
+#error Adjoint uses its own mlx_segmented_mm
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_block_masked_mm)
 int (*check_mlx_block_masked_mm)(mlx_array* res, const mlx_array a, const mlx_array b, int block_size, const mlx_array mask_out, const mlx_array mask_lhs, const mlx_array mask_rhs, const mlx_stream s) = &mlx_block_masked_mm;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_hadamard_transform)
-int (*check_mlx_hadamard_transform)(mlx_array* res, const mlx_array a, mlx_optional_float scale, const mlx_stream s) = &mlx_hadamard_transform;
+#error Adjoint uses its own mlx_hadamard_transform
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv1d)
-int (*check_mlx_conv1d)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride, int padding, int dilation, int groups, const mlx_stream s) = &mlx_conv1d;
+#error Adjoint uses its own mlx_conv1d
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv2d)
-int (*check_mlx_conv2d)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int padding_0, int padding_1, int dilation_0, int dilation_1, int groups, const mlx_stream s) = &mlx_conv2d;
+#error Adjoint uses its own mlx_conv2d
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv3d)
-int (*check_mlx_conv3d)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int stride_2, int padding_0, int padding_1, int padding_2, int dilation_0, int dilation_1, int dilation_2, int groups, const mlx_stream s) = &mlx_conv3d;
+#error Adjoint uses its own mlx_conv3d
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv_transpose1d)
-int (*check_mlx_conv_transpose1d)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride, int padding, int dilation, int output_padding, int groups, const mlx_stream s) = &mlx_conv_transpose1d;
+#error Adjoint uses its own mlx_conv_transpose1d
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv_transpose2d)
-int (*check_mlx_conv_transpose2d)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int padding_0, int padding_1, int dilation_0, int dilation_1, int output_padding_0, int output_padding_1, int groups, const mlx_stream s) = &mlx_conv_transpose2d;
+#error Adjoint uses its own mlx_conv_transpose2d
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv_transpose3d)
-int (*check_mlx_conv_transpose3d)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int stride_2, int padding_0, int padding_1, int padding_2, int dilation_0, int dilation_1, int dilation_2, int output_padding_0, int output_padding_1, int output_padding_2, int groups, const mlx_stream s) = &mlx_conv_transpose3d;
+#error Adjoint uses its own mlx_conv_transpose3d
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv_general)
-int (*check_mlx_conv_general)(mlx_array* res, const mlx_array input, const mlx_array weight, const int* stride, size_t stride_num, const int* padding_lo, size_t padding_lo_num, const int* padding_hi, size_t padding_hi_num, const int* kernel_dilation, size_t kernel_dilation_num, const int* input_dilation, size_t input_dilation_num, int groups, bool flip, const mlx_stream s) = &mlx_conv_general;
+#error Adjoint uses its own mlx_conv_general
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_qr)
 int (*check_mlx_linalg_qr)(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const mlx_stream s) = &mlx_linalg_qr;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_svd)
-int (*check_mlx_linalg_svd)(mlx_array* res_0, mlx_array* res_1, mlx_array* res_2, const mlx_array a, const mlx_stream s) = &mlx_linalg_svd;
+#error Adjoint uses its own mlx_linalg_svd
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_svdvals)
-int (*check_mlx_linalg_svdvals)(mlx_array* res, const mlx_array a, const mlx_stream s) = &mlx_linalg_svdvals;
+#error Adjoint uses its own mlx_linalg_svdvals
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_inv)
-int (*check_mlx_linalg_inv)(mlx_array* res, const mlx_array a, const mlx_stream s) = &mlx_linalg_inv;
+#error Adjoint uses its own mlx_linalg_inv
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_tri_inv)
-int (*check_mlx_linalg_tri_inv)(mlx_array* res, const mlx_array a, bool upper, const mlx_stream s) = &mlx_linalg_tri_inv;
+#error Adjoint uses its own mlx_linalg_tri_inv
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_cholesky)
-int (*check_mlx_linalg_cholesky)(mlx_array* res, const mlx_array a, bool upper, const mlx_stream s) = &mlx_linalg_cholesky;
+#error Adjoint uses its own mlx_linalg_cholesky
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_cholesky_inv)
-int (*check_mlx_linalg_cholesky_inv)(mlx_array* res, const mlx_array a, bool upper, const mlx_stream s) = &mlx_linalg_cholesky_inv;
+#error Adjoint uses its own mlx_linalg_cholesky_inv
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_pinv)
 int (*check_mlx_linalg_pinv)(mlx_array* res, const mlx_array a, const mlx_stream s) = &mlx_linalg_pinv;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_lu)
-int (*check_mlx_linalg_lu)(mlx_array* res_0, mlx_array* res_1, mlx_array* res_2, const mlx_array a, const mlx_stream s) = &mlx_linalg_lu;
+#error Adjoint uses its own mlx_linalg_lu
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_lu_factor)
-int (*check_mlx_linalg_lu_factor)(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const mlx_stream s) = &mlx_linalg_lu_factor;
+#error Adjoint uses its own mlx_linalg_lu_factor
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_solve)
-int (*check_mlx_linalg_solve)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_linalg_solve;
+#error Adjoint uses its own mlx_linalg_solve
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_solve_triangular)
-int (*check_mlx_linalg_solve_triangular)(mlx_array* res, const mlx_array a, const mlx_array b, bool upper, const mlx_stream s) = &mlx_linalg_solve_triangular;
+#error Adjoint uses its own mlx_linalg_solve_triangular
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_det)
 int (*check_mlx_linalg_det)(mlx_array* res, const mlx_array a, const mlx_stream s) = &mlx_linalg_det;
@@ -733,40 +733,40 @@ int (*check_mlx_linalg_norm)(mlx_array* res, const mlx_array a, double ord, cons
 int (*check_mlx_linalg_norm_matrix)(mlx_array* res, const mlx_array a, const char* ord, const int* axis, size_t axis_num, bool keepdims, const mlx_stream s) = &mlx_linalg_norm_matrix;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_fft)
-int (*check_mlx_fft_fft)(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s) = &mlx_fft_fft;
+#error Adjoint uses its own mlx_fft_fft
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_fft2)
-int (*check_mlx_fft_fft2)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) = &mlx_fft_fft2;
+#error Adjoint uses its own mlx_fft_fft2
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_fftn)
-int (*check_mlx_fft_fftn)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) = &mlx_fft_fftn;
+#error Adjoint uses its own mlx_fft_fftn
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_ifft)
-int (*check_mlx_fft_ifft)(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s) = &mlx_fft_ifft;
+#error Adjoint uses its own mlx_fft_ifft
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_ifft2)
-int (*check_mlx_fft_ifft2)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) = &mlx_fft_ifft2;
+#error Adjoint uses its own mlx_fft_ifft2
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_ifftn)
-int (*check_mlx_fft_ifftn)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) = &mlx_fft_ifftn;
+#error Adjoint uses its own mlx_fft_ifftn
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_rfft)
-int (*check_mlx_fft_rfft)(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s) = &mlx_fft_rfft;
+#error Adjoint uses its own mlx_fft_rfft
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_rfft2)
-int (*check_mlx_fft_rfft2)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) = &mlx_fft_rfft2;
+#error Adjoint uses its own mlx_fft_rfft2
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_rfftn)
-int (*check_mlx_fft_rfftn)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) = &mlx_fft_rfftn;
+#error Adjoint uses its own mlx_fft_rfftn
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_irfft)
-int (*check_mlx_fft_irfft)(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s) = &mlx_fft_irfft;
+#error Adjoint uses its own mlx_fft_irfft
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_irfft2)
-int (*check_mlx_fft_irfft2)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) = &mlx_fft_irfft2;
+#error Adjoint uses its own mlx_fft_irfft2
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_irfftn)
-int (*check_mlx_fft_irfftn)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) = &mlx_fft_irfftn;
+#error Adjoint uses its own mlx_fft_irfftn
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_fftfreq)
 int (*check_mlx_fft_fftfreq)(mlx_array* res, int n, double d, const mlx_stream s) = &mlx_fft_fftfreq;
@@ -799,7 +799,7 @@ int (*check_mlx_random_split_num)(mlx_array* res, const mlx_array key, int num, 
 int (*check_mlx_random_bits)(mlx_array* res, const int* shape, size_t shape_num, int width, const mlx_array key, const mlx_stream s) = &mlx_random_bits;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_random_uniform_range)
-int (*check_mlx_random_uniform_range)(mlx_array* res, double low, double high, const int* shape, size_t shape_num, mlx_dtype dtype, const mlx_array key, const mlx_stream s) = &mlx_random_uniform_range;
+#error Adjoint uses its own mlx_random_uniform_range
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_random_uniform)
 int (*check_mlx_random_uniform)(mlx_array* res, const mlx_array low, const mlx_array high, const int* shape, size_t shape_num, mlx_dtype dtype, const mlx_array key, const mlx_stream s) = &mlx_random_uniform;
@@ -814,19 +814,19 @@ int (*check_mlx_random_normal_broadcast)(mlx_array* res, const int* shape, size_
 int (*check_mlx_random_multivariate_normal)(mlx_array* res, const mlx_array mean, const mlx_array cov, const int* shape, size_t shape_num, mlx_dtype dtype, const mlx_array key, const mlx_stream s) = &mlx_random_multivariate_normal;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_random_randint_range)
-int (*check_mlx_random_randint_range)(mlx_array* res, int low, int high, const int* shape, size_t shape_num, mlx_dtype dtype, const mlx_array key, const mlx_stream s) = &mlx_random_randint_range;
+#error Adjoint uses its own mlx_random_randint_range
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_random_randint)
 int (*check_mlx_random_randint)(mlx_array* res, const mlx_array low, const mlx_array high, const int* shape, size_t shape_num, mlx_dtype dtype, const mlx_array key, const mlx_stream s) = &mlx_random_randint;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_random_bernoulli_p)
-int (*check_mlx_random_bernoulli_p)(mlx_array* res, float p, const int* shape, size_t shape_num, const mlx_array key, const mlx_stream s) = &mlx_random_bernoulli_p;
+#error Adjoint uses its own mlx_random_bernoulli_p
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_random_bernoulli)
 int (*check_mlx_random_bernoulli)(mlx_array* res, const mlx_array p, const int* shape, size_t shape_num, const mlx_array key, const mlx_stream s) = &mlx_random_bernoulli;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_random_truncated_normal_range)
-int (*check_mlx_random_truncated_normal_range)(mlx_array* res, double lower, double upper, const int* shape, size_t shape_num, mlx_dtype dtype, const mlx_array key, const mlx_stream s) = &mlx_random_truncated_normal_range;
+#error Adjoint uses its own mlx_random_truncated_normal_range
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_random_truncated_normal)
 int (*check_mlx_random_truncated_normal)(mlx_array* res, const mlx_array lower, const mlx_array upper, const int* shape, size_t shape_num, mlx_dtype dtype, const mlx_array key, const mlx_stream s) = &mlx_random_truncated_normal;
@@ -865,16 +865,16 @@ int (*check_mlx_fast_rope)(mlx_array* res, const mlx_array x, int dims, bool tra
 int (*check_mlx_fast_rope_dynamic)(mlx_array* res, const mlx_array x, int dims, bool traditional, mlx_optional_float base, float scale, const mlx_array offset, const mlx_array freqs, const mlx_stream s) = &mlx_fast_rope_dynamic;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fast_scaled_dot_product_attention)
-int (*check_mlx_fast_scaled_dot_product_attention)(mlx_array* res, const mlx_array queries, const mlx_array keys, const mlx_array values, float scale, const char* mask_mode, const mlx_array mask_arr, const mlx_array sinks, bool force_fused, const mlx_stream s) = &mlx_fast_scaled_dot_product_attention;
+#error Adjoint uses its own mlx_fast_scaled_dot_product_attention
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fast_cross_entropy_checked)
-int (*check_mlx_fast_cross_entropy_checked)(mlx_array* res, const mlx_array logits, const mlx_array targets, const mlx_stream s) = &mlx_fast_cross_entropy_checked;
+#error Adjoint uses its own mlx_fast_cross_entropy_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fast_gated_delta_update)
-int (*check_mlx_fast_gated_delta_update)(mlx_array* res_0, mlx_array* res_1, const mlx_array queries, const mlx_array keys, const mlx_array values, const mlx_array gates, const mlx_array beta, const mlx_array initial_state, const mlx_array mask, const mlx_stream s) = &mlx_fast_gated_delta_update;
+#error Adjoint uses its own mlx_fast_gated_delta_update
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_quantize_affine)
-int (*check_mlx_quantize_affine)(mlx_array* res_0, mlx_array* res_1, mlx_array* res_2, const mlx_array w, mlx_optional_int group_size, mlx_optional_int bits, const mlx_stream s) = &mlx_quantize_affine;
+#error Adjoint uses its own mlx_quantize_affine
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_quantize)
 int (*check_mlx_quantize)(mlx_vector_array* res, const mlx_array w, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale, const mlx_stream s) = &mlx_quantize;
@@ -883,16 +883,16 @@ int (*check_mlx_quantize)(mlx_vector_array* res, const mlx_array w, mlx_optional
 int (*check_mlx_dequantize)(mlx_array* res, const mlx_array w, const mlx_array scales, const mlx_array biases, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale, mlx_optional_dtype dtype, const mlx_stream s) = &mlx_dequantize;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_quantized_matmul)
-int (*check_mlx_quantized_matmul)(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales, const mlx_array biases, bool transpose, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_stream s) = &mlx_quantized_matmul;
+#error Adjoint uses its own mlx_quantized_matmul
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_qqmm)
 int (*check_mlx_qqmm)(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array w_scales, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale_x, const mlx_array global_scale_w, const mlx_stream s) = &mlx_qqmm;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_gather_qmm_checked)
-int (*check_mlx_gather_qmm_checked)(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales, const mlx_array biases, const mlx_array lhs_indices, const mlx_array rhs_indices, bool transpose, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale, bool sorted_indices, const mlx_stream s) = &mlx_gather_qmm_checked;
+#error Adjoint uses its own mlx_gather_qmm_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_gather_qqmm_checked)
-int (*check_mlx_gather_qqmm_checked)(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales_w, const mlx_array lhs_indices, const mlx_array rhs_indices, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale_x, const mlx_array global_scale_w, bool sorted_indices, const mlx_stream s) = &mlx_gather_qqmm_checked;
+#error Adjoint uses its own mlx_gather_qqmm_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_to_fp8)
 int (*check_mlx_to_fp8)(mlx_array* res, const mlx_array x, const mlx_stream s) = &mlx_to_fp8;

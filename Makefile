@@ -1,0 +1,53 @@
+# Every target works in a fresh clone: what it needs is made first.
+GO ?= go
+LINT_VERSION := v2.15.0
+LINT := bin/golangci-lint
+RACE := ./core/... ./transforms/... ./plugins/... ./internal/walk/... ./internal/install/... ./nn/...
+
+.PHONY: help demo setup test race check lint bench generate fuzz conformance
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## build the engine (once; a second run does nothing)
+	@$(GO) run ./cmd/adjoint setup
+
+demo: setup ## train a small convolutional network on handwritten digits
+	@$(GO) run ./examples/digits -out out/digits
+
+test: setup ## run every test
+	CGO_ENABLED=0 $(GO) build ./...
+	CGO_ENABLED=0 $(GO) vet ./internal/engine/... ./plugins/sdk/...
+	$(GO) test ./...
+
+race: setup ## run the tests of the packages with goroutines under the race detector
+	$(GO) test -race $(RACE)
+
+conformance: setup ## check every op: eager, compiled, gradients, batches
+	$(GO) run ./cmd/adjoint conformance
+
+check: $(LINT) ## formatting, vet, lint, generated files
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run ./internal/gen -check
+	$(LINT) run ./...
+	$(GO) mod verify
+
+$(LINT):
+	GOBIN=$(CURDIR)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+lint: check
+
+generate: ## write the generated files anew
+	$(GO) run ./internal/gen
+
+bench: setup ## measure Adjoint beside MLX Python and JAX
+	./benchmarks/run.sh
+
+FUZZTIME ?= 30s
+fuzz: setup ## fuzz every decoder for FUZZTIME each
+	@for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test $$p -list '^Fuzz' 2>/dev/null | grep '^Fuzz'); do \
+	    echo "== $$p $$f"; $(GO) test $$p -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) || exit 1; \
+	  done; \
+	done

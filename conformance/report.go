@@ -1,0 +1,143 @@
+package conformance
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/adjoint-go/adjoint/core"
+)
+
+// Report is the result of a run.
+type Report struct {
+	Device  string       `json:"device"`
+	Seed    uint64       `json:"seed"`
+	Quick   bool         `json:"quick"`
+	Seconds float64      `json:"seconds"`
+	Ops     int          `json:"ops"`
+	Cases   int          `json:"cases"`
+	Failed  int          `json:"failed"`
+	Refused int          `json:"refused"` // declared gaps that the engine refused with a typed error
+	Kinds   []KindReport `json:"kinds"`
+	// Closed lists declared gaps that no longer are: every case gave the right
+	// value. The row's note should go.
+	Closed   []string  `json:"closed_gaps"`
+	Failures []Failure `json:"failures"`
+
+	ops  map[string]bool
+	gaps map[string]bool // by op and note: whether one was refused or failed
+}
+
+// KindReport sums up the cases of one kind.
+type KindReport struct {
+	Kind      Kind    `json:"kind"`
+	Cases     int     `json:"cases"`
+	Failed    int     `json:"failed"`
+	Refused   int     `json:"refused"`
+	Worst     float64 `json:"worst"`      // the largest relative error of those that passed
+	WorstCase string  `json:"worst_case"` // where it occurred; "" where all were exact
+}
+
+// Failure is a case that failed.
+type Failure struct {
+	Case   string `json:"case"`
+	Reason string `json:"reason"` // one line
+	Rerun  string `json:"rerun"`  // a command that runs the case alone
+}
+
+func newReport(o Options, device string) *Report {
+	r := &Report{
+		Device: device, Seed: o.Seed, Quick: o.Quick, Closed: []string{}, Failures: []Failure{},
+		ops: map[string]bool{}, gaps: map[string]bool{},
+	}
+	for _, k := range Kinds() {
+		r.Kinds = append(r.Kinds, KindReport{Kind: k})
+	}
+	return r
+}
+
+func (r *Report) add(c Case, o outcome, err error) {
+	r.Cases++
+	r.ops[c.Op] = true
+	k := &r.Kinds[slices.IndexFunc(r.Kinds, func(k KindReport) bool { return k.Kind == c.Kind })]
+	k.Cases++
+	if o.gap != "" {
+		gap := c.Op + ": " + o.gap
+		r.gaps[gap] = r.gaps[gap] || o.refused || err != nil
+	}
+	switch {
+	case err != nil:
+		r.Failed++
+		k.Failed++
+		r.Failures = append(r.Failures, Failure{c.Name(), reason(err), Rerun(c.Name(), r.Seed)})
+	case o.refused:
+		r.Refused++
+		k.Refused++
+	case o.worst > k.Worst:
+		k.Worst, k.WorstCase = o.worst, c.Name()
+	}
+}
+
+// reason is one line that says what went wrong, without the place in this package
+// that an *core.Error names.
+func reason(err error) string {
+	text := err.Error()
+	if e, ok := err.(*core.Error); ok {
+		text = e.Err.Error()
+		if e.Op != "invoke" {
+			text = e.Op + ": " + text
+		}
+	}
+	return strings.Join(strings.Fields(text), " ")
+}
+
+func (r *Report) finish(took time.Duration) {
+	r.Seconds = took.Seconds()
+	r.Ops = len(r.ops)
+	for gap, open := range r.gaps {
+		if !open {
+			r.Closed = append(r.Closed, gap)
+		}
+	}
+	slices.Sort(r.Closed)
+}
+
+// Rerun is a command that runs the case of a name alone.
+func Rerun(name string, seed uint64) string {
+	cmd := fmt.Sprintf("adjoint conformance --run '^%s$'", regexp.QuoteMeta(name))
+	if seed > 1 {
+		cmd += fmt.Sprintf(" --seed %d", seed)
+	}
+	return cmd
+}
+
+// Write prints the report for people.
+func (r *Report) Write(w io.Writer) error {
+	fmt.Fprintf(w, "%d cases of %d ops on %s in %.0f s, seed %d: %d failed, %d refused as declared\n", r.Cases, r.Ops, r.Device, r.Seconds, r.Seed, r.Failed, r.Refused)
+	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tab, "kind\tcases\tfailed\trefused\tworst relative error")
+	for _, k := range r.Kinds {
+		if k.Cases == 0 {
+			continue
+		}
+		worst := "exact"
+		if k.WorstCase != "" {
+			worst = fmt.Sprintf("%.1e  %s", k.Worst, k.WorstCase)
+		}
+		fmt.Fprintf(tab, "%s\t%d\t%d\t%d\t%s\n", k.Kind, k.Cases, k.Failed, k.Refused, worst)
+	}
+	if err := tab.Flush(); err != nil {
+		return err
+	}
+	for _, g := range r.Closed {
+		fmt.Fprintf(w, "gap closed: %s\n", g)
+	}
+	for _, f := range r.Failures {
+		fmt.Fprintf(w, "FAIL %s: %s\n     %s\n", f.Case, f.Reason, f.Rerun)
+	}
+	return nil
+}

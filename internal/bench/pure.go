@@ -1,0 +1,106 @@
+package bench
+
+import (
+	"math"
+
+	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/core/linalg"
+	"github.com/adjoint-go/adjoint/transforms/compile"
+	"github.com/adjoint-go/adjoint/transforms/grad"
+)
+
+// pure is a job whose steps are calls of f without state. Each step drops the
+// arrays of the one before.
+func pure(f func() []*core.Array, value func(r []*core.Array) []float64) job {
+	var last []*core.Array
+	return steps{
+		step: func() {
+			r := f()
+			core.AsyncEval(r)
+			for _, a := range last {
+				a.Free()
+			}
+			last = r
+		},
+		wait:  func() { core.Eval(last) },
+		value: func() []float64 { return value(last) },
+	}
+}
+
+func num(v float32) *core.Array { return core.Scalar(v) }
+
+// geluOf is the tanh form of GELU.
+func geluOf(x *core.Array) *core.Array {
+	cube := num(0.044715).Mul(x).Mul(x).Mul(x)
+	return num(0.5).Mul(x).Mul(num(1).Add(num(0.79788456).Mul(x.Add(cube)).Tanh()))
+}
+
+func gelu(in *Inputs) job {
+	x := in.get("x1024")
+	f := compile.Of(geluOf)
+	return pure(func() []*core.Array { return []*core.Array{f.Call(x)} },
+		func(r []*core.Array) []float64 { return sums(r[0]) })
+}
+
+func geluGrad(in *Inputs) job {
+	x := in.get("x1024")
+	f := compile.Of(grad.ValueAndGrad(func(x *core.Array) *core.Array { return geluOf(x).Sum() }))
+	return pure(func() []*core.Array {
+		v, g := f.Call(x)
+		return []*core.Array{v, g}
+	}, func(r []*core.Array) []float64 { return append([]float64{r[0].Item()}, sums(r[1])...) })
+}
+
+// sums are the sum and the sum of squares, in float64.
+func sums(a *core.Array) []float64 {
+	s := make([]float64, 2)
+	for _, v := range core.Data[float32](a) {
+		s[0] += float64(v)
+		s[1] += float64(v) * float64(v)
+	}
+	return s
+}
+
+// subspace turns a random basis towards the largest right singular vectors of a
+// matrix.
+func subspace(in *Inputs) job {
+	a, v := in.get("svd3.A"), in.get("svd3.V")
+	f := compile.Of(func(a, v *core.Array) *core.Array {
+		for range 3 {
+			v, _ = linalg.QR(a.T().MatMul(a.MatMul(v)))
+		}
+		return v
+	})
+	return pure(func() []*core.Array { return []*core.Array{f.Call(a, v)} },
+		func(r []*core.Array) []float64 { return basisChecks(a, r[0]) })
+}
+
+// basisChecks are the norm of a·v and one more than the largest entry of
+// |vᵀv - I|.
+func basisChecks(a, v *core.Array) []float64 {
+	rows, inner, cols := a.Dim(0), a.Dim(1), v.Dim(1)
+	ad, vd := core.Data[float32](a), core.Data[float32](v)
+	var norm, worst float64
+	for i := range rows {
+		for j := range cols {
+			var s float64
+			for k := range inner {
+				s += float64(ad[i*inner+k]) * float64(vd[k*cols+j])
+			}
+			norm += s * s
+		}
+	}
+	for i := range cols {
+		for j := range cols {
+			var s float64
+			for k := range inner {
+				s += float64(vd[k*cols+i]) * float64(vd[k*cols+j])
+			}
+			if i == j {
+				s--
+			}
+			worst = max(worst, math.Abs(s))
+		}
+	}
+	return []float64{math.Sqrt(norm), 1 + worst}
+}

@@ -1,0 +1,101 @@
+package bench
+
+import (
+	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/core/tree"
+	"github.com/adjoint-go/adjoint/transforms/compile"
+	"github.com/adjoint-go/adjoint/transforms/grad"
+)
+
+// batch is what a network is trained on: images or vectors, and their classes.
+type batch struct{ X, Y *core.Array }
+
+// adam is the state of the Adam optimizer for parameters P.
+type adam[P any] struct {
+	T    *core.Array // steps done
+	M, V P
+}
+
+// state is what one training step hands to the next.
+type state[P any] struct {
+	Params P
+	Opt    adam[P] // absent with plain gradient descent
+}
+
+// training is a job whose step is one compiled update of params. next returns
+// the state that follows when the gradient is g.
+func training[P any](params P, opt adam[P], data batch, loss func(P, batch) *core.Array, next func(s state[P], g P) state[P]) job {
+	vag := grad.ValueAndGrad2(loss)
+	update := compile.Of(func(s state[P], d batch) (*core.Array, state[P]) {
+		l, g := vag(s.Params, d)
+		return l, next(s, g)
+	})
+	now := state[P]{params, opt}
+	var l *core.Array
+	first := true
+	return steps{
+		step: func() {
+			old, oldLoss := now, l
+			l, now = update.Call(now, data)
+			// What is freed before the step runs can lend its memory to the results.
+			oldLoss.Free()
+			if !first {
+				free(old)
+			}
+			first = false
+			core.AsyncEval(l, now)
+		},
+		wait:  func() { core.Eval(l, now) },
+		value: func() []float64 { return []float64{l.Item()} },
+	}
+}
+
+func free[T any](t T) {
+	for _, a := range tree.All(t) {
+		a.Free()
+	}
+}
+
+// sgd is gradient descent at rate 0.1.
+func sgd[P any](s state[P], g P) state[P] {
+	rate := num(0.1)
+	s.Params = tree.Map2(s.Params, g, func(p, g *core.Array) *core.Array { return p.Sub(rate.Mul(g)) })
+	return s
+}
+
+// Adam's constants.
+const (
+	adamRate = 1e-3
+	beta1    = 0.9
+	beta2    = 0.999
+	adamEps  = 1e-8
+)
+
+func newAdam[P any](params P) adam[P] {
+	zeros := func(p *core.Array) *core.Array { return core.Zeros(core.Float32, p.Shape()...).Eval() }
+	return adam[P]{num(0), tree.Map(params, zeros), tree.Map(params, zeros)}
+}
+
+// adamStep is Adam with bias correction.
+func adamStep[P any](s state[P], g P) state[P] {
+	t := s.Opt.T.Add(num(1))
+	m := tree.Map2(s.Opt.M, g, func(m, g *core.Array) *core.Array {
+		return num(beta1).Mul(m).Add(num(1 - beta1).Mul(g))
+	})
+	v := tree.Map2(s.Opt.V, g, func(v, g *core.Array) *core.Array {
+		return num(beta2).Mul(v).Add(num(1 - beta2).Mul(g.Square()))
+	})
+	scale := num(adamRate).Div(num(1).Sub(num(beta1).Pow(t)))
+	root := num(1).Sub(num(beta2).Pow(t)).Rsqrt()
+	move := tree.Map2(m, v, func(m, v *core.Array) *core.Array {
+		return scale.Mul(m).Div(v.Sqrt().Mul(root).Add(num(adamEps)))
+	})
+	params := tree.Map2(s.Params, move, func(p, d *core.Array) *core.Array { return p.Sub(d) })
+	return state[P]{params, adam[P]{t, m, v}}
+}
+
+// crossEntropy is the mean over the batch of -log softmax at the class y.
+func crossEntropy(logits, y *core.Array) *core.Array {
+	of := logits.TakeAlongAxis(y.ExpandDims(1), 1)
+	return logits.LogSumExpKeep(1).Sub(of).Mean()
+}
