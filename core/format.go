@@ -47,12 +47,16 @@ func format(a *Array, d DType, scalar bool) []string {
 	case []bool:
 		out := make([]string, len(v))
 		for i, b := range v {
-			out[i] = "False"
-			if b {
+			switch {
+			case !b:
+				out[i] = "False"
+			case scalar:
 				out[i] = "True"
+			default:
+				out[i] = " True"
 			}
 		}
-		return padded(out)
+		return out
 	case []uint8:
 		return unsigned(v)
 	case []uint16:
@@ -70,9 +74,9 @@ func format(a *Array, d DType, scalar bool) []string {
 	case []int64:
 		return signed(v)
 	case []float32:
-		return decimals(widened(v), digitsOf(d), scalar)
+		return decimals(widened(v), d, scalar)
 	case []float64:
-		return decimals(v, digitsOf(d), scalar)
+		return decimals(v, d, scalar)
 	case []complex64:
 		return complexes(v, scalar)
 	}
@@ -150,10 +154,15 @@ func shortest(round func(float64) float32, most int) func(x float64, layout byte
 // decimals writes floating numbers with the points below each other: in plain
 // notation, or with exponents when the largest is 1e8 or more, the smallest
 // below 1e-4, or the ratio above 1000.
-func decimals(v []float64, digits func(float64, byte) string, scalar bool) []string {
+func decimals(v []float64, d DType, scalar bool) []string {
 	if scalar {
-		return []string{alone(v[0], digits)}
+		return []string{alone(v[0], d)}
 	}
+	return columns(v, digitsOf(d), "")
+}
+
+// columns is decimals for many; plus stands before what is not negative.
+func columns(v []float64, digits func(float64, byte) string, plus string) []string {
 	lo, hi := math.Inf(1), 0.0
 	for _, x := range v {
 		if x != 0 && !math.IsInf(x, 0) && !math.IsNaN(x) {
@@ -165,39 +174,44 @@ func decimals(v []float64, digits func(float64, byte) string, scalar bool) []str
 		layout = 'e'
 	}
 	out := make([]string, len(v))
-	places, width := 0, 0
-	for i, x := range v {
+	places, power := 0, 0
+	for _, x := range v {
 		if math.IsInf(x, 0) || math.IsNaN(x) {
 			continue
 		}
-		s, _, _ := strings.Cut(trimmed(x, layout, digits), "e")
+		s, e, _ := strings.Cut(trimmed(x, layout, digits), "e")
 		_, frac, _ := strings.Cut(s, ".")
-		places = max(places, len(frac))
+		places, power = max(places, len(frac)), max(power, len(e)-1)
 	}
 	for i, x := range v {
 		switch {
 		case math.IsNaN(x):
-			out[i] = "nan"
+			out[i] = plus + "nan"
+			continue
 		case math.IsInf(x, 1):
 			out[i] = "inf"
 		case math.IsInf(x, -1):
 			out[i] = "-inf"
 		case layout == 'e':
-			// All have the same number of digits, also those that end in zeros.
-			m, e, _ := strings.Cut(trimmed(x, layout, digits), "e")
-			out[i] = withPlaces(m, places, '0') + "e" + e
+			m, e, _ := strings.Cut(strconv.FormatFloat(x, 'e', places, 64), "e")
+			if places == 0 {
+				m += "."
+			}
+			out[i] = m + "e" + e[:1] + strings.Repeat("0", power-len(e)+1) + e[1:]
 		default:
-			out[i] = withPlaces(trimmed(x, layout, digits), places, ' ')
+			out[i] = withPlaces(trimmed(x, layout, digits), places)
 		}
-		width = max(width, len(out[i]))
+		if out[i][0] != '-' {
+			out[i] = plus + out[i]
+		}
 	}
 	return padded(out)
 }
 
-// withPlaces writes number s with a point and fills it up to so many places.
-func withPlaces(s string, places int, fill byte) string {
+// withPlaces writes number s with a point and blanks up to so many places.
+func withPlaces(s string, places int) string {
 	whole, frac, _ := strings.Cut(s, ".")
-	return whole + "." + frac + strings.Repeat(string(fill), places-len(frac))
+	return whole + "." + frac + strings.Repeat(" ", places-len(frac))
 }
 
 // trimmed is x with at most maxDigits digits after the point.
@@ -217,7 +231,8 @@ func trimmed(x float64, layout byte, digits func(float64, byte) string) string {
 }
 
 // alone writes one number as Python does.
-func alone(x float64, digits func(float64, byte) string) string {
+func alone(x float64, d DType) string {
+	digits := digitsOf(d)
 	switch {
 	case math.IsNaN(x):
 		return "nan"
@@ -226,7 +241,14 @@ func alone(x float64, digits func(float64, byte) string) string {
 	case math.IsInf(x, -1):
 		return "-inf"
 	}
-	if m := math.Abs(x); m != 0 && (m >= 1e16 || m < 1e-4) {
+	most := 1e16
+	switch d {
+	case Float16, BFloat16:
+		most = 1e3
+	case Float32:
+		most = 1e6
+	}
+	if m := math.Abs(x); m != 0 && (m >= most || m < 1e-4) {
 		return digits(x, 'e')
 	}
 	s := digits(x, 'f')
@@ -243,7 +265,7 @@ func complexes(v []complex64, scalar bool) []string {
 		re[i], im[i] = float64(real(z)), float64(imag(z))
 	}
 	if scalar {
-		r, i := strings.TrimSuffix(alone(re[0], digits), ".0"), strings.TrimSuffix(alone(im[0], digits), ".0")
+		r, i := strings.TrimSuffix(alone(re[0], Float32), ".0"), strings.TrimSuffix(alone(im[0], Float32), ".0")
 		if i[0] != '-' {
 			i = "+" + i
 		}
@@ -252,32 +274,11 @@ func complexes(v []complex64, scalar bool) []string {
 		}
 		return []string{"(" + r + i + "j)"}
 	}
-	out := decimals(re, digits, false)
-	for i, s := range imaginary(im, digits) {
-		out[i] += s
-	}
-	return out
-}
-
-// imaginary writes the imaginary parts, each with a sign, j and then the fill.
-func imaginary(im []float64, digits func(float64, byte) string) []string {
-	abs := make([]float64, len(im))
-	for i, x := range im {
-		abs[i] = math.Abs(x)
-	}
-	out := decimals(abs, digits, false)
-	w := 0
-	for i, s := range out {
-		sign := "+"
-		if math.Signbit(im[i]) {
-			sign = "-"
-		}
-		body := strings.TrimRight(strings.TrimLeft(s, " "), " ")
-		out[i] = sign + body + "j"
-		w = max(w, len(s)+2)
-	}
-	for i, s := range out {
-		out[i] = s + strings.Repeat(" ", max(w-len(s), 0))
+	out := columns(re, digits, "")
+	for i, s := range columns(im, digits, "+") {
+		// The j goes before the fill.
+		body := strings.TrimRight(s, " ")
+		out[i] += body + "j" + s[len(body):]
 	}
 	return out
 }

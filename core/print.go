@@ -93,7 +93,7 @@ func (a *Array) elements() (text string, err error) {
 		return cells[0], nil
 	}
 	p := printer{cells: cells, cut: cut, shape: part.Shape()}
-	p.block(0, 0, "", 0)
+	p.block(0, 0, "")
 	return p.out.String(), nil
 }
 
@@ -122,13 +122,13 @@ type printer struct {
 }
 
 // block writes the part that starts at cell at and spans axes from axis on.
-// indent stands before every further line; closing brackets follow the block.
-func (p *printer) block(axis, at int, indent string, closing int) {
+// indent stands before every further line.
+func (p *printer) block(axis, at int, indent string) {
 	indent += " "
 	p.out.WriteByte('[')
 	n := p.shape[axis]
 	if axis == len(p.shape)-1 {
-		p.row(at, n, indent, closing+1, p.cut[axis])
+		p.row(at, n, indent, p.cut[axis])
 	} else {
 		stride := sizeOf(p.shape[axis+1:])
 		gap := strings.Repeat("\n", len(p.shape)-1-axis) + indent
@@ -139,40 +139,33 @@ func (p *printer) block(axis, at int, indent string, closing int) {
 			if p.cut[axis] && i == printEdge {
 				p.out.WriteString("..." + gap)
 			}
-			last := 0
-			if i == n-1 {
-				last = closing + 1
-			}
-			p.block(axis+1, at+i*stride, indent, last)
+			p.block(axis+1, at+i*stride, indent)
 		}
 	}
 	p.out.WriteByte(']')
 }
 
 // row writes cells of the last axis, broken into lines.
-func (p *printer) row(at, n int, indent string, closing int, cut bool) {
-	line := len(indent)
-	put := func(word string, room int) {
-		if line > len(indent) {
-			if line+1+len(word) > room {
-				p.out.WriteString("\n" + indent)
-				line = len(indent)
-			} else {
-				p.out.WriteByte(' ')
-				line++
-			}
+func (p *printer) row(at, n int, indent string, cut bool) {
+	// Each bracket that may close after the row takes a column.
+	room := printWidth - len(p.shape)
+	line := ""
+	put := func(word string) {
+		switch {
+		case line == "":
+			line = word
+		case len(indent)+len(line)+1+len(word) > room:
+			p.out.WriteString(strings.TrimRight(line, " ") + "\n" + indent)
+			line = word
+		default:
+			line += " " + word
 		}
-		p.out.WriteString(word)
-		line += len(word)
 	}
 	for i := range n {
 		if cut && i == printEdge {
-			put("...", printWidth)
+			put("...")
 		}
-		room := printWidth
-		if i == n-1 {
-			room -= closing
-		}
-		put(p.cells[at+i], room)
+		put(p.cells[at+i])
 	}
+	p.out.WriteString(line)
 }

@@ -1773,7 +1773,7 @@ func (a *Array) rollAxes(shift []int, axes []int) *Array {
 	var c Call
 	c.Begin(engine.OpRoll)
 	c.Array(a)
-	c.Shape(shift)
+	c.Ints(shift)
 	c.Ints(axes)
 	return c.One()
 }
@@ -1786,7 +1786,7 @@ func (a *Array) rollFlat(shift []int) *Array {
 	var c Call
 	c.Begin(engine.OpRollFlat)
 	c.Array(a)
-	c.Shape(shift)
+	c.Ints(shift)
 	return c.One()
 }
 
@@ -2027,7 +2027,7 @@ func (a *Array) SplitAt(axis int, indices ...int) []*Array {
 	var c Call
 	c.Begin(engine.OpSplitSections)
 	c.Array(a)
-	c.Shape(indices)
+	c.Ints(indices)
 	c.Int(axis)
 	return c.List()
 }
@@ -2352,9 +2352,9 @@ func (a *Array) sliceRaw(start []int, stop []int, strides []int) *Array {
 	var c Call
 	c.Begin(engine.OpSlice)
 	c.Array(a)
-	c.Shape(start)
-	c.Shape(stop)
-	c.Shape(strides)
+	c.Ints(start)
+	c.Ints(stop)
+	c.Ints(strides)
 	return c.One()
 }
 
@@ -2386,9 +2386,9 @@ func (src *Array) sliceUpdateRaw(update *Array, start []int, stop []int, strides
 	c.Begin(engine.OpSliceUpdate)
 	c.Array(src)
 	c.Array(update)
-	c.Shape(start)
-	c.Shape(stop)
-	c.Shape(strides)
+	c.Ints(start)
+	c.Ints(stop)
+	c.Ints(strides)
 	return c.One()
 }
 
@@ -2402,9 +2402,9 @@ func (src *Array) sliceUpdateAddRaw(update *Array, start []int, stop []int, stri
 	c.Begin(engine.OpSliceUpdateAdd)
 	c.Array(src)
 	c.Array(update)
-	c.Shape(start)
-	c.Shape(stop)
-	c.Shape(strides)
+	c.Ints(start)
+	c.Ints(stop)
+	c.Ints(strides)
 	return c.One()
 }
 
@@ -2418,9 +2418,9 @@ func (src *Array) sliceUpdateProdRaw(update *Array, start []int, stop []int, str
 	c.Begin(engine.OpSliceUpdateProd)
 	c.Array(src)
 	c.Array(update)
-	c.Shape(start)
-	c.Shape(stop)
-	c.Shape(strides)
+	c.Ints(start)
+	c.Ints(stop)
+	c.Ints(strides)
 	return c.One()
 }
 
@@ -2435,9 +2435,9 @@ func (src *Array) sliceUpdateMaxRaw(update *Array, start []int, stop []int, stri
 	c.Begin(engine.OpSliceUpdateMax)
 	c.Array(src)
 	c.Array(update)
-	c.Shape(start)
-	c.Shape(stop)
-	c.Shape(strides)
+	c.Ints(start)
+	c.Ints(stop)
+	c.Ints(strides)
 	return c.One()
 }
 
@@ -2452,9 +2452,9 @@ func (src *Array) sliceUpdateMinRaw(update *Array, start []int, stop []int, stri
 	c.Begin(engine.OpSliceUpdateMin)
 	c.Array(src)
 	c.Array(update)
-	c.Shape(start)
-	c.Shape(stop)
-	c.Shape(strides)
+	c.Ints(start)
+	c.Ints(stop)
+	c.Ints(strides)
 	return c.One()
 }
 

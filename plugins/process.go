@@ -29,6 +29,7 @@ const killAfter = 2 * time.Second
 type process struct {
 	runner  *runner
 	client  *plugin.Client
+	conn    *grpc.ClientConn
 	kernels kernelpb.KernelsClient
 	health  grpc_health_v1.HealthClient
 	about   *spec.Plugin
@@ -49,6 +50,7 @@ type launch struct {
 	env     []string
 	timeout time.Duration
 	logger  hclog.Logger
+	attach  *attachment // nil: start the program
 }
 
 // start starts the program and returns when it has described itself. If ctx
@@ -61,7 +63,11 @@ func (l launch) start(ctx context.Context) (*process, error) {
 		return nil, &StartError{Path: l.path, Err: err}
 	}
 	p := &process{runner: newRunner(l.path, nil), dir: dir, stopping: make(chan struct{}), gone: make(chan struct{})}
-	p.client = plugin.NewClient(l.config(p))
+	config := l.config(p)
+	if l.attach != nil {
+		config = l.attach.config(l, p.runner)
+	}
+	p.client = plugin.NewClient(config)
 	defer context.AfterFunc(ctx, p.runner.kill)()
 
 	err = p.connect(ctx)
@@ -70,7 +76,7 @@ func (l launch) start(ctx context.Context) (*process, error) {
 		return p, nil
 	}
 	p.runner.kill()
-	p.client.Kill()
+	p.release()
 	_ = os.RemoveAll(dir)
 	return nil, l.explain(ctx, p.runner, err)
 }
@@ -104,8 +110,8 @@ func (p *process) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn := raw.(*grpc.ClientConn)
-	p.kernels, p.health = kernelpb.NewKernelsClient(conn), grpc_health_v1.NewHealthClient(conn)
+	p.conn = raw.(*grpc.ClientConn)
+	p.kernels, p.health = kernelpb.NewKernelsClient(p.conn), grpc_health_v1.NewHealthClient(p.conn)
 	reply, err := p.kernels.Describe(ctx, &kernelpb.DescribeRequest{}, grpc.MaxCallRecvMsgSize(kernelpb.ControlLimit))
 	if err != nil {
 		return describeError{err}
@@ -178,12 +184,21 @@ func (p *process) reap() {
 	case <-p.stopping:
 	}
 	last := time.AfterFunc(killAfter, p.runner.kill)
-	p.client.Kill()
+	p.release()
 	last.Stop()
 	p.runner.kill()
 	<-p.runner.exited
 	_ = os.RemoveAll(p.dir)
 	close(p.gone)
+}
+
+// release ends go-plugin's part. It asks a process that we started to end and
+// waits for that; from another it only disconnects.
+func (p *process) release() {
+	if p.runner.attached && p.conn != nil {
+		_ = p.conn.Close()
+	}
+	p.client.Kill()
 }
 
 // stop asks the process to end. It does not wait.

@@ -28,6 +28,11 @@ type Options struct {
 	// one.
 	Env []string
 
+	// Reattach lets Load connect to plugins that somebody runs with -debug, as
+	// the variable ADJOINT_REATTACH_PLUGINS says. For debugging only: whoever
+	// sets the variable chooses what runs.
+	Reattach bool
+
 	// Logger receives what plugins write to standard error, and news of their
 	// processes. nil: nothing is logged.
 	Logger hclog.Logger
@@ -99,6 +104,10 @@ func Open(o Options) (*Registry, error) {
 // Load finds the plugin by its name, "org/name" or "org/name@version", starts it
 // and returns it. A plugin that is loaded already is returned again.
 func (r *Registry) Load(ctx context.Context, name string) (*Plugin, error) {
+	id, _, _ := strings.Cut(name, "@")
+	if p, err := r.loadAttached(ctx, id); p != nil || err != nil {
+		return p, err
+	}
 	found, err := r.Find(name)
 	if err != nil {
 		return nil, err
@@ -122,6 +131,11 @@ func (r *Registry) load(ctx context.Context, path string, check func(*Plugin) er
 	if err != nil {
 		return nil, err
 	}
+	return r.keep(ctx, path, nil, check)
+}
+
+// keep returns the plugin that is loaded from path, or loads and checks it.
+func (r *Registry) keep(ctx context.Context, path string, attach *attachment, check func(*Plugin) error) (*Plugin, error) {
 	r.loading.Lock()
 	defer r.loading.Unlock()
 	r.mu.Lock()
@@ -136,8 +150,12 @@ func (r *Registry) load(ctx context.Context, path string, check func(*Plugin) er
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(r.ended, cancel)()
-	l := launch{path: path, dir: r.dir.path, env: r.options.environment(), timeout: r.options.StartTimeout, logger: r.options.Logger}
-	if p, err = newPlugin(ctx, l, r.options); err != nil {
+	l := launch{
+		path: path, dir: r.dir.path, env: r.options.environment(),
+		timeout: r.options.StartTimeout, logger: r.options.Logger, attach: attach,
+	}
+	p, err := newPlugin(ctx, l, r.options)
+	if err != nil {
 		if r.ended.Err() != nil {
 			return nil, ErrClosed
 		}

@@ -42,6 +42,8 @@ type runner struct {
 	pid    int  // 0: not started
 	doomed bool // kill was called
 	reaped bool // pid may belong to another process
+
+	attached bool // the process is not ours to kill
 }
 
 func newRunner(path string, args []string) *runner {
@@ -125,6 +127,10 @@ func (r *runner) kill() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.doomed = true
+	if r.attached {
+		r.detach()
+		return
+	}
 	if r.pid != 0 && !r.reaped {
 		_ = syscall.Kill(-r.pid, syscall.SIGKILL)
 	}

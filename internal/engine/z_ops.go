@@ -286,10 +286,12 @@ const (
 	OpQuantGatherQqmm
 	OpQuantToFp8
 	OpQuantFromFp8
+	OpMetalKernel
+	OpCudaKernel
 )
 
 // Ops is the number of ops.
-const Ops = 279
+const Ops = 281
 
 var opNames = [Ops]string{
 	"add",
@@ -571,4 +573,6 @@ var opNames = [Ops]string{
 	"quant.gather_qqmm",
 	"quant.to_fp8",
 	"quant.from_fp8",
+	"metal_kernel",
+	"cuda_kernel",
 }

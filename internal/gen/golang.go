@@ -22,6 +22,7 @@ var goKinds = map[ops.Kind]struct{ typ, push string }{
 	ops.OptInts:  {"[]int", "Ints"},
 	ops.Axes:     {"[]int", "Ints"},
 	ops.Shape:    {"[]int", "Shape"},
+	ops.Bounds:   {"[]int", "Ints"},
 	ops.Strides:  {"[]int", "Longs"},
 	ops.Size:     {"int", "Size"},
 	ops.Uint64:   {"uint64", "Word"},
@@ -48,9 +49,15 @@ func Generate(table []ops.Op) (map[string][]byte, error) {
 		}
 		consts.WriteString("\n")
 	}
-	fmt.Fprintf(&consts, ")\n\n// Ops is the number of ops.\nconst Ops = %d\n\nvar opNames = [Ops]string{\n", len(table))
+	for _, n := range byHand {
+		fmt.Fprintf(&consts, "Op%s\n", camel(n))
+	}
+	fmt.Fprintf(&consts, ")\n\n// Ops is the number of ops.\nconst Ops = %d\n\nvar opNames = [Ops]string{\n", len(table)+len(byHand))
 	for i := range table {
 		fmt.Fprintf(&consts, "%q,\n", table[i].Name)
+	}
+	for _, n := range byHand {
+		fmt.Fprintf(&consts, "%q,\n", n)
 	}
 	consts.WriteString("}\n")
 	if err := put(files, "internal/engine/z_ops.go", consts.String()); err != nil {

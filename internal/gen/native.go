@@ -37,6 +37,10 @@ var support = [][3]string{
 	{"mlx_set_wired_limit", "int", "size_t* res, size_t limit"},
 }
 
+// byHand are calls beyond the op table, whose trampolines are written by hand in
+// ext/kernel.cpp.
+var byHand = []string{"metal_kernel", "cuda_kernel"}
+
 // spelling says how one kind of argument is spelled in each layer.
 type spelling struct {
 	params string // C parameters, %s is the name
@@ -57,6 +61,7 @@ var spellings = map[ops.Kind]spelling{
 	ops.OptInts:  {"const int* %s, size_t %s_num", "(%s_num ? std::optional<std::vector<int>>(to_ints(%s, %s_num)) : std::nullopt)", "Ints %s = in_.ints();", "%s.or_null(), %s.n()"},
 	ops.Axes:     {"const int* %s, size_t %s_num", "to_ints(%s, %s_num)", "Ints %s = in_.axes();", "%s.p(), %s.n()"},
 	ops.Shape:    {"const int* %s, size_t %s_num", "to_shape(%s, %s_num)", "Ints %s = in_.ints();", "%s.p(), %s.n()"},
+	ops.Bounds:   {"const int* %s, size_t %s_num", "to_shape(%s, %s_num)", "Ints %s = in_.ints();", "%s.p(), %s.n()"},
 	ops.Strides:  {"const int64_t* %s, size_t %s_num", "to_strides(%s, %s_num)", "Longs %s = in_.longs();", "%s.p(), %s.n()"},
 	ops.Size:     {"size_t %s", "%s", "size_t %s = in_.word();", "%s"},
 	ops.Uint64:   {"uint64_t %s", "%s", "uint64_t %s = in_.word();", "%s"},
@@ -137,6 +142,10 @@ func nativeFiles(table []ops.Op, files map[string][]byte) {
 		fmt.Fprintf(&entries, "    call_%s,\n", ident(o))
 		calls[i/per].WriteString(trampoline(o))
 	}
+	for _, n := range byHand {
+		fmt.Fprintf(&protos, "int call_%s(uint64_t* w);\n", n)
+		fmt.Fprintf(&entries, "    call_%s,\n", n)
+	}
 	decl.WriteString("\n#ifdef __cplusplus\n}\n#endif\n")
 	tab.WriteString("};\n")
 	tab.WriteString("\n#define ADJ_FUNCTIONS(X)")
@@ -155,7 +164,7 @@ func nativeFiles(table []ops.Op, files map[string][]byte) {
 	}
 	files[dir+"ext/z_calls.cpp"] = []byte(header + "#include \"ext/words.h\"\n\n" + protos.String() +
 		"\nint (*const adj_calls[])(uint64_t*) = {\n" + entries.String() +
-		fmt.Sprintf("};\nconst uint32_t adj_calls_num = %d;\n", len(table)))
+		fmt.Sprintf("};\nconst uint32_t adj_calls_num = %d;\n", len(table)+len(byHand)))
 }
 
 // implementation is the C function over MLX.

@@ -90,7 +90,7 @@ func parseValue(k Kind, s string) (Value, error) {
 		var n int
 		n, err = strconv.Atoi(s)
 		v.Ints = []int{n}
-	case Int2, Int3, Ints, OptInts, Axes, Shape, Strides:
+	case Int2, Int3, Ints, OptInts, Axes, Shape, Bounds, Strides:
 		s = strings.Trim(s, "[]")
 		for _, f := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' }) {
 			n, e := strconv.Atoi(f)

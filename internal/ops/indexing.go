@@ -51,7 +51,7 @@ var indexing = []Op{
 		Go:    []Form{{"MaskedScatter(mask, src)", "returns a with the elements where mask is true replaced by those of src, in row-major order."}},
 		Shape: "that of a; mask has the leading axes of a", Types: "a's; mask is bool", Errors: "mask is not bool or does not fit a", Source: "MLX masked_scatter",
 		DTypes: all, Diff: "a src", Cases: []string{"a:3x4; mask:3x4@bool:bool; src:12", "a:3x4; mask:3@bool:bool; src:3x4", "a:3x4; mask:3@bool:bool; src:4"}},
-	{Name: "slice", Sym: "mlx_slice", Cpp: "slice", In: "a array, start shape, stop shape, strides shape", Out: "y",
+	{Name: "slice", Sym: "mlx_slice", Cpp: "slice", In: "a array, start bounds, stop bounds, strides bounds", Out: "y",
 		Go:    []Form{{"sliceRaw(start, stop, strides)", "returns every strides[i]-th element of a from start[i] up to but without stop[i] along axis i; negative positions count from the end, a negative stride walks backwards."}},
 		Shape: "⌈(stop - start) / stride⌉ per axis", Types: "any", Errors: "start, stop and strides do not have one number per axis", Source: "MLX slice",
 		DTypes: all, Diff: "a", NoShapeless: "MLX has no shape rule for Slice", Cases: []string{
@@ -60,27 +60,27 @@ var indexing = []Op{
 		Go:    []Form{{"DynamicSlice(start, axes, slice_size)", "returns the slice of a of slice_size that starts at start[i] along axes[i] and at 0 along the other axes. start is an array, so it may depend on data; it is moved to the nearest place where the slice lies inside."}},
 		Shape: "slice_size", Types: "any; start is a vector of integers", Errors: "slice_size does not fit a, or start and axes differ in length", Source: "MLX slice",
 		DTypes: all, Diff: "a", VmapGap: "start cannot be mapped", Cases: []string{"a:4x5; start:1@idx2; axes:[0]; slice_size:[2,5]", "a:4x5; start:2@idx2; axes:[1,0]; slice_size:[3,4]"}},
-	{Name: "slice_update", Sym: "mlx_slice_update", Cpp: "slice_update", In: "src array, update array, start shape, stop shape, strides shape", Out: "y",
+	{Name: "slice_update", Sym: "mlx_slice_update", Cpp: "slice_update", In: "src array, update array, start bounds, stop bounds, strides bounds", Out: "y",
 		Go:    []Form{{"sliceUpdateRaw(update, start, stop, strides)", "returns src with the elements that sliceRaw would give replaced by update."}},
 		Shape: "that of src; update broadcasts to the slice", Types: "src's", Errors: "start, stop and strides do not have one number per axis", Source: "MLX slice_update",
 		DTypes: all, Diff: "src update", VmapGap: "wrong where only src is mapped", VmapUnsafe: "src", Cases: []string{
 			"src:4x5; update:2x3; start:[1,0]; stop:[3,5]; strides:[1,2]", "src:4x5; update:2; start:[-1,4]; stop:[-5,0]; strides:[-1,-2]", "src:4; update:0d; start:[1]; stop:[3]; strides:[1]"}},
-	{Name: "slice_update_add", Sym: "mlx_slice_update_add", Cpp: "slice_update_add", In: "src array, update array, start shape, stop shape, strides shape", Out: "y",
+	{Name: "slice_update_add", Sym: "mlx_slice_update_add", Cpp: "slice_update_add", In: "src array, update array, start bounds, stop bounds, strides bounds", Out: "y",
 		Go:    []Form{{"sliceUpdateAddRaw(update, start, stop, strides)", "is sliceUpdateRaw that adds update to what is there."}},
 		Shape: "that of src; update broadcasts to the slice", Types: "src's", Errors: "start, stop and strides do not have one number per axis", Source: "MLX slice_update",
 		DTypes: numbers, Diff: "src update", VmapGap: "wrong where only src is mapped", VmapUnsafe: "src", Cases: []string{
 			"src:4x5; update:2x3; start:[1,0]; stop:[3,5]; strides:[1,2]", "src:4x5; update:2; start:[-1,4]; stop:[-5,0]; strides:[-1,-2]", "src:4; update:0d; start:[1]; stop:[3]; strides:[1]"}},
-	{Name: "slice_update_prod", Sym: "mlx_slice_update_prod", Cpp: "slice_update_prod", In: "src array, update array, start shape, stop shape, strides shape", Out: "y",
+	{Name: "slice_update_prod", Sym: "mlx_slice_update_prod", Cpp: "slice_update_prod", In: "src array, update array, start bounds, stop bounds, strides bounds", Out: "y",
 		Go:    []Form{{"sliceUpdateProdRaw(update, start, stop, strides)", "is sliceUpdateRaw that multiplies what is there by update."}},
 		Shape: "that of src; update broadcasts to the slice", Types: "src's", Errors: "start, stop and strides do not have one number per axis", Source: "MLX slice_update",
 		DTypes: numbers, Diff: "src update", VmapGap: "wrong where only src is mapped", VmapUnsafe: "src", JVPGap: "MLX has no forward rule for updates other than replace and add", Cases: []string{
 			"src:4x5; update:2x3; start:[1,0]; stop:[3,5]; strides:[1,2]", "src:4x5; update:2; start:[-1,4]; stop:[-5,0]; strides:[-1,-2]", "src:4; update:0d; start:[1]; stop:[3]; strides:[1]"}},
-	{Name: "slice_update_max", Sym: "mlx_slice_update_max", Cpp: "slice_update_max", In: "src array, update array, start shape, stop shape, strides shape", Out: "y",
+	{Name: "slice_update_max", Sym: "mlx_slice_update_max", Cpp: "slice_update_max", In: "src array, update array, start bounds, stop bounds, strides bounds", Out: "y",
 		Go:    []Form{{"sliceUpdateMaxRaw(update, start, stop, strides)", "is sliceUpdateRaw that keeps the larger of update and what is there."}},
 		Shape: "that of src; update broadcasts to the slice", Types: "src's", Errors: "start, stop and strides do not have one number per axis", Source: "MLX slice_update",
 		DTypes: reals, Diff: "src update", VmapGap: "wrong where only src is mapped", VmapUnsafe: "src", JVPGap: "MLX has no forward rule for updates other than replace and add", Cases: []string{
 			"src:4x5@distinct; update:2x3@between; start:[1,0]; stop:[3,5]; strides:[1,2]", "src:4x5@distinct; update:2@between; start:[-1,4]; stop:[-5,0]; strides:[-1,-2]", "src:4@distinct; update:0d@between; start:[1]; stop:[3]; strides:[1]"}},
-	{Name: "slice_update_min", Sym: "mlx_slice_update_min", Cpp: "slice_update_min", In: "src array, update array, start shape, stop shape, strides shape", Out: "y",
+	{Name: "slice_update_min", Sym: "mlx_slice_update_min", Cpp: "slice_update_min", In: "src array, update array, start bounds, stop bounds, strides bounds", Out: "y",
 		Go:    []Form{{"sliceUpdateMinRaw(update, start, stop, strides)", "is sliceUpdateRaw that keeps the smaller of update and what is there."}},
 		Shape: "that of src; update broadcasts to the slice", Types: "src's", Errors: "start, stop and strides do not have one number per axis", Source: "MLX slice_update",
 		DTypes: reals, Diff: "src update", VmapGap: "wrong where only src is mapped", VmapUnsafe: "src", JVPGap: "MLX has no forward rule for updates other than replace and add", Cases: []string{
@@ -95,6 +95,8 @@ var indexing = []Op{
 const (
 	gathered = `
 			if (indices.size() != axes.size() || slice_sizes.size() != a.ndim()) throw std::invalid_argument("one index array per axis of axes and one slice size per axis of the array are needed");
+			for (int k = 0; k < int(a.ndim()); k++)
+				if (slice_sizes[k] < 0 || slice_sizes[k] > a.shape(k)) throw std::invalid_argument("slice size " + std::to_string(slice_sizes[k]) + " does not fit axis " + std::to_string(k) + " of " + std::to_string(a.shape(k)) + " elements");
 			auto ax = axes;
 			auto at = indices;
 			for (size_t k = 0; k < ax.size(); k++) {

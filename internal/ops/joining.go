@@ -13,7 +13,7 @@ var joining = []Op{
 		Go:    []Form{{"Split(num_splits, axis)", "cuts a into num_splits equal pieces along axis."}},
 		Shape: "num_splits arrays", Types: "any", Errors: "num_splits does not divide the size of axis", Source: "MLX split",
 		DTypes: all, Diff: "a", NoShapeless: "MLX has no shape rule for Split", Cases: []string{"a:6x2; num_splits:3; axis:0", "a:2x4; num_splits:2; axis:-1"}},
-	{Name: "split_sections", Sym: "mlx_split_sections", Cpp: "split", In: "a array, indices shape, axis int", Out: "[]",
+	{Name: "split_sections", Sym: "mlx_split_sections", Cpp: "split", In: "a array, indices bounds, axis int", Out: "[]",
 		Go:    []Form{{"SplitAt(axis, indices...)", "cuts a along axis before each of indices."}},
 		Shape: "one array per piece: len(indices)+1 of them", Types: "any", Source: "MLX split",
 		DTypes: all, Diff: "a", NoShapeless: "MLX has no shape rule for Slice", Cases: []string{"a:6x2; indices:[2,3]; axis:0", "a:2x5; indices:[-1]; axis:-1"}},

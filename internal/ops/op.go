@@ -21,6 +21,7 @@ const (
 	OptInts  Kind = "ints?"   // the same, null when empty; []int
 	Axes     Kind = "axes"    // as ints, but empty stands for all axes of the first array; []int
 	Shape    Kind = "shape"   // as ints (C++ Shape); []int
+	Bounds   Kind = "bounds"  // as shape, but the numbers may be negative; []int
 	Strides  Kind = "strides" // const int64_t* n, size_t n_num; []int
 	Size     Kind = "size"    // size_t; int, not negative
 	Uint64   Kind = "uint64"  // uint64_t; uint64
@@ -137,7 +138,7 @@ func (o *Op) DiffArgs() []string { return strings.Fields(o.Diff) }
 
 var kinds = map[Kind]bool{
 	Array: true, OptArray: true, Arrays: true, Int: true, OptInt: true, Int2: true, Int3: true,
-	Ints: true, OptInts: true, Axes: true, Shape: true, Strides: true, Size: true, Uint64: true,
+	Ints: true, OptInts: true, Axes: true, Shape: true, Bounds: true, Strides: true, Size: true, Uint64: true,
 	Float: true, Double: true, OptFloat: true, Bool: true, DType: true, OptDType: true,
 	String: true, FFTNorm: true,
 }

@@ -280,6 +280,8 @@ int call_quant_gather_qmm(uint64_t* w);
 int call_quant_gather_qqmm(uint64_t* w);
 int call_quant_to_fp8(uint64_t* w);
 int call_quant_from_fp8(uint64_t* w);
+int call_metal_kernel(uint64_t* w);
+int call_cuda_kernel(uint64_t* w);
 
 int (*const adj_calls[])(uint64_t*) = {
     call_add,
@@ -561,5 +563,7 @@ int (*const adj_calls[])(uint64_t*) = {
     call_quant_gather_qqmm,
     call_quant_to_fp8,
     call_quant_from_fp8,
+    call_metal_kernel,
+    call_cuda_kernel,
 };
-const uint32_t adj_calls_num = 279;
+const uint32_t adj_calls_num = 281;

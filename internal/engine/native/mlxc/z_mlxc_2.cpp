@@ -274,6 +274,8 @@ int mlx_gather_checked(mlx_array* res, const mlx_array a, const mlx_vector_array
 			};
 			
 			if (indices.size() != axes.size() || slice_sizes.size() != a.ndim()) throw std::invalid_argument("one index array per axis of axes and one slice size per axis of the array are needed");
+			for (int k = 0; k < int(a.ndim()); k++)
+				if (slice_sizes[k] < 0 || slice_sizes[k] > a.shape(k)) throw std::invalid_argument("slice size " + std::to_string(slice_sizes[k]) + " does not fit axis " + std::to_string(k) + " of " + std::to_string(a.shape(k)) + " elements");
 			auto ax = axes;
 			auto at = indices;
 			for (size_t k = 0; k < ax.size(); k++) {
