@@ -165,6 +165,9 @@ func (p *Panic) Unwrap() error {
 // engineError makes an error of the engine's message. The message starts with
 // the engine's own name for the operation, which the Error already says.
 func engineError(msg string) error {
+	if err := engine.EvalError(msg); err != nil {
+		return err
+	}
 	text := msg
 	if strings.HasPrefix(text, "[") {
 		if i := strings.Index(text, "] "); i > 0 {

@@ -44,15 +44,15 @@ func (p *Plugin) call(ctx context.Context, kernel string, request func(context.C
 	inner, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	id := p.calls.Add(1)
-	answer := make(chan error, 1)
-	go func() { answer <- request(inner, proc, id) }()
+	answer := make(chan reply, 1)
+	go func() { answer <- reply{request(inner, proc, id)} }()
 	select {
-	case err := <-answer:
-		return p.outcome(proc, kernel, err)
+	case r := <-answer:
+		return p.outcome(proc, kernel, r.err)
 	case <-proc.runner.exited:
 		select {
-		case err := <-answer:
-			return p.outcome(proc, kernel, err)
+		case r := <-answer:
+			return p.outcome(proc, kernel, r.err)
 		case <-time.After(settling):
 			cancel()
 			<-answer
@@ -72,8 +72,11 @@ func (p *Plugin) call(ctx context.Context, kernel string, request func(context.C
 	return &TimeoutError{Plugin: p.ID(), Kernel: kernel, After: time.Since(begin), Killed: killed, Err: ctx.Err()}
 }
 
+// reply is the end of a request.
+type reply struct{ err error }
+
 // interrupt asks a call to stop, and kills the process if it does not.
-func (p *Plugin) interrupt(proc *process, kernel string, id uint64, answer <-chan error) (killed bool) {
+func (p *Plugin) interrupt(proc *process, kernel string, id uint64, answer <-chan reply) (killed bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), obedience)
 	defer cancel()
 	// The request to stop may overtake the call itself, so it is repeated.

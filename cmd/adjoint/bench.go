@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/adjoint-go/adjoint/internal/bench"
+	"github.com/adjoint-go/adjoint/internal/engine/native"
 )
 
 func newBench() *cobra.Command {
@@ -42,13 +44,20 @@ with; the folder benchmarks of the repository runs those on the same inputs.`,
 			show := showRow
 			if asJSON {
 				show = showJSON
-			} else {
-				fmt.Fprintf(out, "%-12s %12s %12s %10s  %s\n", "workload", "time", "median", "first", "check")
 			}
-			for _, w := range workloads {
+			for i, w := range workloads {
 				r, err := w.Run(in, bench.Timing{})
-				if err != nil {
+				var none *native.MissingError
+				switch {
+				case errors.As(err, &none):
+					return none
+				case err != nil:
 					return fmt.Errorf("adjoint bench: %s: %w", w.Name, err)
+				case cmd.Context().Err() != nil:
+					return cmd.Context().Err()
+				}
+				if i == 0 && !asJSON {
+					fmt.Fprintf(out, rowFormat, "workload", "time", "median", "first", "check after 1 step, 3 steps")
 				}
 				if err := show(out, r); err != nil {
 					return err
@@ -75,18 +84,22 @@ func listWorkloads(w io.Writer, all []bench.Workload) error {
 
 func showJSON(w io.Writer, r bench.Result) error { return json.NewEncoder(w).Encode(r) }
 
+const rowFormat = "%-12s %10s %10s %10s  %s\n"
+
 func showRow(w io.Writer, r bench.Result) error {
-	time := func(ms float64) string {
-		if ms < 0.1 {
-			return fmt.Sprintf("%.3g µs", ms*1e3)
-		}
-		return fmt.Sprintf("%.3g ms", ms)
-	}
-	first, check := "-", ""
+	first, check := "-", "-"
 	if r.FirstS > 0 {
-		first = time(r.FirstS * 1e3)
-		check = strings.Trim(fmt.Sprint(r.Check), "[]") + "  " + strings.Trim(fmt.Sprint(r.Check3), "[]")
+		first = shown(r.FirstS * 1e3)
+		check = strings.Trim(fmt.Sprint(r.Check), "[]") + ", " + strings.Trim(fmt.Sprint(r.Check3), "[]")
 	}
-	_, err := fmt.Fprintf(w, "%-12s %12s %12s %10s  %s\n", r.Workload, time(r.MS), time(r.MedianMS), first, check)
+	_, err := fmt.Fprintf(w, rowFormat, r.Workload, shown(r.MS), shown(r.MedianMS), first, check)
 	return err
+}
+
+// shown is a time in a unit that suits it.
+func shown(ms float64) string {
+	if ms < 0.1 {
+		return fmt.Sprintf("%.3g µs", ms*1e3)
+	}
+	return fmt.Sprintf("%.3g ms", ms)
 }

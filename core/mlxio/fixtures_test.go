@@ -167,6 +167,11 @@ func TestOurFiles(t *testing.T) {
 	for name, save := range files {
 		path := filepath.Join(dir, name)
 		require.NoError(t, save(path), name)
+		arrays, _, err := mlxio.Load(path)
+		require.NoError(t, err)
+		for name, a := range arrays {
+			require.Equal(t, elements(a.DType(), a.Shape()...), a.Bytes(), name)
+		}
 		got, err := os.ReadFile(path)
 		require.NoError(t, err)
 		want := fixture(t, "ours/"+name)

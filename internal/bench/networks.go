@@ -11,7 +11,7 @@ type dense struct{ W, B *core.Array }
 
 func (d dense) apply(x *core.Array) *core.Array { return core.AddMM(d.B, x, d.W) }
 
-func relu(x *core.Array) *core.Array { return x.Maximum(num(0)) }
+func relu(x *core.Array) *core.Array { return x.MaximumScalar(0) }
 
 // layerNames are the names, within a group of inputs, of layer k.
 func layerNames(k int) (w, b string) { return "p.w" + strconv.Itoa(k), "p.b" + strconv.Itoa(k) }
@@ -88,7 +88,7 @@ func imageLoss(net imageNet, d batch) *core.Array {
 func cnn(in *Inputs) job {
 	var net imageNet
 	for _, k := range []string{"0", "1"} {
-		kernel := in.get("cnn.p.c"+k).MoveAxis(3, 0).Contiguous().Eval()
+		kernel := in.get("cnn.p.c"+k).Transpose(3, 0, 1, 2).Contiguous().Eval()
 		net.Convs = append(net.Convs, conv{kernel, in.get("cnn.p.cb" + k)})
 	}
 	net.Dense = denseLayers(in, "cnn", 2)

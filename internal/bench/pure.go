@@ -27,12 +27,10 @@ func pure(f func() []*core.Array, value func(r []*core.Array) []float64) job {
 	}
 }
 
-func num(v float32) *core.Array { return core.Scalar(v) }
-
 // geluOf is the tanh form of GELU.
 func geluOf(x *core.Array) *core.Array {
-	cube := num(0.044715).Mul(x).Mul(x).Mul(x)
-	return num(0.5).Mul(x).Mul(num(1).Add(num(0.79788456).Mul(x.Add(cube)).Tanh()))
+	inner := x.Add(x.MulScalar(0.044715).Mul(x).Mul(x)).MulScalar(0.79788456)
+	return x.MulScalar(0.5).Mul(inner.Tanh().AddScalar(1))
 }
 
 func gelu(in *Inputs) job {

@@ -58,8 +58,7 @@ func free[T any](t T) {
 
 // sgd is gradient descent at rate 0.1.
 func sgd[P any](s state[P], g P) state[P] {
-	rate := num(0.1)
-	s.Params = tree.Map2(s.Params, g, func(p, g *core.Array) *core.Array { return p.Sub(rate.Mul(g)) })
+	s.Params = tree.Map2(s.Params, g, func(p, g *core.Array) *core.Array { return p.Sub(g.MulScalar(0.1)) })
 	return s
 }
 
@@ -73,22 +72,22 @@ const (
 
 func newAdam[P any](params P) adam[P] {
 	zeros := func(p *core.Array) *core.Array { return core.Zeros(core.Float32, p.Shape()...).Eval() }
-	return adam[P]{num(0), tree.Map(params, zeros), tree.Map(params, zeros)}
+	return adam[P]{core.Scalar[float32](0), tree.Map(params, zeros), tree.Map(params, zeros)}
 }
 
 // adamStep is Adam with bias correction.
 func adamStep[P any](s state[P], g P) state[P] {
-	t := s.Opt.T.Add(num(1))
+	t := s.Opt.T.AddScalar(1)
 	m := tree.Map2(s.Opt.M, g, func(m, g *core.Array) *core.Array {
-		return num(beta1).Mul(m).Add(num(1 - beta1).Mul(g))
+		return m.MulScalar(beta1).Add(g.MulScalar(1 - beta1))
 	})
 	v := tree.Map2(s.Opt.V, g, func(v, g *core.Array) *core.Array {
-		return num(beta2).Mul(v).Add(num(1 - beta2).Mul(g.Square()))
+		return v.MulScalar(beta2).Add(g.Square().MulScalar(1 - beta2))
 	})
-	scale := num(adamRate).Div(num(1).Sub(num(beta1).Pow(t)))
-	root := num(1).Sub(num(beta2).Pow(t)).Rsqrt()
+	scale := t.RPowScalar(beta1).RSubScalar(1).RDivScalar(adamRate)
+	root := t.RPowScalar(beta2).RSubScalar(1).Rsqrt()
 	move := tree.Map2(m, v, func(m, v *core.Array) *core.Array {
-		return scale.Mul(m).Div(v.Sqrt().Mul(root).Add(num(adamEps)))
+		return scale.Mul(m).Div(v.Sqrt().Mul(root).AddScalar(adamEps))
 	})
 	params := tree.Map2(s.Params, move, func(p, d *core.Array) *core.Array { return p.Sub(d) })
 	return state[P]{params, adam[P]{t, m, v}}

@@ -44,7 +44,6 @@ const char* adjointOpen(void* ext, void* lib, void* fallback, const char** names
 	cb.function = (int (*)(uint64_t, const uint64_t*, uint64_t, uint64_t**, uint64_t*))adjointFunction;
 	cb.eval = adjointEval;
 	cb.rule = (int (*)(uint64_t, int, const uint64_t*, uint64_t, uint64_t**, uint64_t*))adjointRule;
-	cb.drop = adjointDrop;
 	struct libs l = {lib, fallback, names, n};
 	const char* missing = "?";
 	adjoint_api = f(adjointResolve, &l, &cb, &missing);

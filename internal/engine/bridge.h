@@ -47,4 +47,5 @@ static int adjointProgramTrace(uint64_t p, uint64_t fn, uint64_t tr, const char*
 static uint64_t adjointProgramSize(uint64_t p) { return adjoint_api->program_size(p); }
 static void adjointProgramClear(uint64_t p) { adjoint_api->program_clear(p); }
 static int adjointForeign(uint64_t op, const char* name, int det, const uint64_t* in, uint64_t n, const int64_t* spec, uint64_t nres, uint64_t** out, uint64_t* nout) { return adjoint_api->foreign(op, name, det, in, n, spec, nres, out, nout); }
+static uint64_t adjointForeignDropped(uint64_t* out, uint64_t cap) { return adjoint_api->foreign_dropped(out, cap); }
 static int adjointForeignBuffers(uint64_t call, int64_t* out, uint64_t cap) { return adjoint_api->foreign_buffers(call, out, cap); }

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"fmt"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -73,9 +76,49 @@ var (
 
 // Foreigns is the number of foreign ops that the engine still refers to.
 func Foreigns() int {
+	if opened {
+		sweepForeigns()
+	}
 	n := 0
 	foreigns.m.Range(func(any, any) bool { n++; return true })
 	return n
+}
+
+// evalErrors holds the latest errors of foreign evaluations: C carries only
+// their text, with a number in front.
+var evalErrors struct {
+	sync.Mutex
+	next uint64
+	last [64]error
+}
+
+const errorMark = "foreign error "
+
+func keepError(err error) string {
+	e := &evalErrors
+	e.Lock()
+	defer e.Unlock()
+	e.next++
+	e.last[e.next%uint64(len(e.last))] = err
+	return fmt.Sprintf("%s%d: %v", errorMark, e.next, err)
+}
+
+// EvalError returns the error of a foreign evaluation that led to the message,
+// nil if none did or it is too long ago.
+func EvalError(msg string) error {
+	_, rest, ok := strings.Cut(msg, errorMark)
+	number, _, _ := strings.Cut(rest, ":")
+	id, err := strconv.ParseUint(number, 10, 64)
+	if !ok || err != nil {
+		return nil
+	}
+	e := &evalErrors
+	e.Lock()
+	defer e.Unlock()
+	if id > e.next || id+uint64(len(e.last)) <= e.next {
+		return nil
+	}
+	return e.last[id%uint64(len(e.last))]
 }
 
 // unlocked runs f without the engine lock and reports whether it came back. A

@@ -51,7 +51,7 @@ func adjointEval(op, call C.uint64_t) (msg *C.char) {
 	f := foreigns.get(uint64(op))
 	in, out := buffers(uint64(call))
 	if err := f.Eval(in, out); err != nil {
-		return C.CString(err.Error())
+		return C.CString(keepError(err))
 	}
 	return nil
 }
@@ -87,8 +87,19 @@ func adjointRule(op C.uint64_t, kind C.int, in *C.uint64_t, n C.uint64_t, out **
 	return OK
 }
 
-//export adjointDrop
-func adjointDrop(op C.uint64_t) { foreigns.drop(uint64(op)) }
+// sweepForeigns forgets the foreign ops that the engine no longer refers to.
+func sweepForeigns() {
+	var ids [64]uint64
+	for {
+		n := C.adjointForeignDropped((*C.uint64_t)(unsafe.Pointer(&ids[0])), C.uint64_t(len(ids)))
+		for _, id := range ids[:n] {
+			foreigns.drop(id)
+		}
+		if int(n) < len(ids) {
+			return
+		}
+	}
+}
 
 // call numbers f for the time of one call into the engine. The goroutine must be
 // locked to its thread.
@@ -198,6 +209,7 @@ func (p Program) Trace(f Callback, trace uint64, key []byte, in []Handle, shapel
 // Call builds one call of a foreign op. spec holds dtype, rank and sizes of each
 // of its results.
 func (f *Foreign) Call(name string, deterministic bool, in []Handle, spec []int64, results int) ([]Handle, int) {
+	sweepForeigns()
 	id := foreigns.put(f)
 	var out *C.uint64_t
 	var n C.uint64_t

@@ -7,12 +7,14 @@ import (
 	"github.com/adjoint-go/adjoint/plugins/spec"
 )
 
-// The words of package spec that an author needs.
-type (
-	DType  = spec.DType
-	Type   = spec.Type
-	Tensor = spec.Tensor
-)
+// DType names the element type of a tensor.
+type DType = spec.DType
+
+// Type is the dtype and shape of a tensor.
+type Type = spec.Type
+
+// Tensor is a type and its elements: row-contiguous, little-endian.
+type Tensor = spec.Tensor
 
 // The dtypes.
 const (

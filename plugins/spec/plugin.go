@@ -67,6 +67,7 @@ type Source struct {
 // Backend names who compiles a [Source].
 type Backend string
 
+// The backends.
 const (
 	Metal Backend = "metal"
 	CUDA  Backend = "cuda"

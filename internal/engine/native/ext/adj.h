@@ -26,8 +26,6 @@ typedef struct adj_callbacks {
   char* (*eval)(uint64_t op, uint64_t call);
   // Rules of a foreign op: kind 0 vjp, 1 jvp, 2 vmap. in is laid out by kind.
   int (*rule)(uint64_t op, int kind, const uint64_t* in, uint64_t n, uint64_t** out, uint64_t* nout);
-  // The last reference to a foreign op is gone.
-  void (*drop)(uint64_t op);
 } adj_callbacks;
 
 typedef struct adj_api {
@@ -91,6 +89,8 @@ typedef struct adj_api {
   int (*foreign)(uint64_t op, const char* name, bool deterministic, const uint64_t* in, uint64_t n,
       const int64_t* spec, uint64_t nout_arrays, uint64_t** out, uint64_t* nout);
   int (*foreign_buffers)(uint64_t call, int64_t* out, uint64_t cap);
+  // Takes up to cap ops whose last reference is gone.
+  uint64_t (*foreign_dropped)(uint64_t* out, uint64_t cap);
 
   // The innermost trace of this thread, and whether a trace is live on it.
   uint64_t (*trace_current)(void);

@@ -1,5 +1,6 @@
 // Foreign ops: primitives whose evaluation and rules are Go functions.
 #include <cstdlib>
+#include <mutex>
 
 #include "ext/engine.h"
 #include "mlx/backend/cpu/encoder.h"
@@ -11,11 +12,19 @@ using namespace mlx::core;
 
 namespace {
 
-// Owner tells Go when the last primitive that speaks of an op is gone.
+// Ops whose last primitive is gone. Go asks for them: an array may be freed where
+// calling back is not allowed.
+std::mutex dropped_mutex;
+std::vector<uint64_t> dropped;
+
+// Owner notes when the last primitive that speaks of an op is gone.
 struct Owner {
-  uint64_t op;
+  const uint64_t op;
+  explicit Owner(uint64_t op) : op(op) {}
+  Owner(const Owner&) = delete;
   ~Owner() {
-    go.drop(op);
+    std::lock_guard<std::mutex> hold(dropped_mutex);
+    dropped.push_back(op);
   }
 };
 
@@ -155,14 +164,14 @@ class Foreign : public Primitive {
 } // namespace
 
 // foreign builds one call of a foreign op. spec holds, per result, its dtype,
-// its rank and its sizes. The engine owns the op from here on and says through
-// drop when it is done with it, also when this fails.
+// its rank and its sizes. The engine owns the op from here on and lists it
+// in foreign_dropped when it is done with it, also when this fails.
 static int foreign(
     uint64_t op, const char* name, bool deterministic, const uint64_t* in, uint64_t n,
     const int64_t* spec, uint64_t results, uint64_t** out, uint64_t* nout) {
   ensure_thread();
   return guarded([&] {
-    auto owner = std::make_shared<Owner>(Owner{op});
+    auto owner = std::make_shared<Owner>(op);
     const Stream& s = stream(0); // the CPU
     std::vector<array> args;
     for (auto& a : arrays(in, n)) {
@@ -207,7 +216,17 @@ static int foreign_buffers(uint64_t c, int64_t* out, uint64_t cap) {
   return w.size();
 }
 
+// foreign_dropped takes up to cap ops that the engine is done with.
+static uint64_t foreign_dropped(uint64_t* out, uint64_t cap) {
+  std::lock_guard<std::mutex> hold(dropped_mutex);
+  uint64_t n = std::min<uint64_t>(cap, dropped.size());
+  std::copy(dropped.end() - n, dropped.end(), out);
+  dropped.resize(dropped.size() - n);
+  return n;
+}
+
 void fill_foreign(adj_api* api) {
+  api->foreign_dropped = foreign_dropped;
   api->foreign = foreign;
   api->foreign_buffers = foreign_buffers;
 }
