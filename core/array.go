@@ -14,7 +14,9 @@ type Array struct {
 	// trace is the innermost live trace whose values the array depends on.
 	trace   uint64
 	cleanup runtime.Cleanup
-	gone    gone
+	// hold is where the slab that the array lies in keeps its handle.
+	hold *engine.Handle
+	gone gone
 }
 
 // gone says how an array lost its handle.
@@ -38,6 +40,35 @@ func adopt(h engine.Handle, trace uint64, scope int64) *Array {
 	}
 	return a
 }
+
+// slab is a group of small arrays that are made one after the other outside any
+// scope. They share one cleanup, which is what most of an array costs otherwise,
+// and are freed when none of them is reachable. An evaluation begins a new slab,
+// so that a value that is kept does not keep what other steps made.
+type slab struct {
+	arrays [8]Array
+	used   int
+	held   *[8]engine.Handle
+}
+
+// current is the slab that is being filled. It is guarded by the engine lock.
+var current *slab
+
+func adoptSmall(h engine.Handle, trace uint64) *Array {
+	s := current
+	if s == nil || s.used == len(s.arrays) {
+		s = &slab{held: new([8]engine.Handle)}
+		runtime.AddCleanup(s, releaseHeld, s.held)
+		current = s
+	}
+	a := &s.arrays[s.used]
+	a.h, a.trace, a.hold = h, trace, &s.held[s.used]
+	s.held[s.used] = h
+	s.used++
+	return a
+}
+
+func releaseHeld(held *[8]engine.Handle) { engine.ReleaseAll(held[:]) }
 
 // enter opens the engine or panics with an *Error.
 func enter(op string) {
@@ -67,6 +98,9 @@ func (a *Array) Free() {
 	enter("Free")
 	if a.h != 0 {
 		a.cleanup.Stop()
+		if a.hold != nil {
+			engine.Forget(a.hold)
+		}
 		engine.Free([]engine.Handle{a.h})
 		a.h, a.gone = 0, freed
 	}

@@ -105,6 +105,14 @@ func (c *Call) OptInt(n int) {
 	c.Int(n)
 }
 
+// Norm adds the number of a normalisation of Fourier transforms.
+func (c *Call) Norm(n int) {
+	if n < 0 || n > 2 {
+		c.fail(fmt.Errorf("%d is no norm: use fft.Backward, fft.Ortho or fft.Forward", n))
+	}
+	c.Int(n)
+}
+
 // Int2 adds two integers.
 func (c *Call) Int2(n [2]int) {
 	c.Int(n[0])
@@ -274,7 +282,7 @@ func (c *Call) run() (scope int64, trace uint64) {
 	}
 	if mixed {
 		for i := range c.ins {
-			noteOuter(scope, c.input(i).a.trace)
+			noteOuter(scope&^engine.Small, c.input(i).a.trace)
 		}
 	}
 	return scope, trace
@@ -297,7 +305,12 @@ func (c *Call) done() {
 // One builds an op with one result.
 func (c *Call) One() *Array {
 	scope, trace := c.run()
-	a := adopt(engine.Handle(c.word(0)), trace, scope)
+	var a *Array
+	if scope == engine.Small {
+		a = adoptSmall(engine.Handle(c.word(0)), trace)
+	} else {
+		a = adopt(engine.Handle(c.word(0)), trace, scope&^engine.Small)
+	}
 	c.done()
 	return a
 }
@@ -329,7 +342,7 @@ func (c *Call) List() []*Array {
 // method that made the call.
 func (c *Call) name() string {
 	var pcs [1]uintptr
-	for skip := 3; skip < 8; skip++ {
+	for skip := 3; skip < 16; skip++ {
 		if runtime.Callers(skip, pcs[:]) == 0 {
 			break
 		}
@@ -339,6 +352,9 @@ func (c *Call) name() string {
 			continue
 		}
 		name := f.Function[i+1:]
+		if 'a' <= name[0] && name[0] <= 'z' && strings.HasPrefix(f.Function, module+"core.") {
+			continue // a step of a method that is written by hand
+		}
 		if dir := strings.TrimPrefix(f.Function, module+"core/"); dir != f.Function {
 			return dir
 		}

@@ -182,7 +182,7 @@ func engineError(msg string) error {
 		return fmt.Errorf("%w: evaluate outside compile and vmap, or return the value", ErrTracer)
 	case strings.Contains(msg, "also captured by the function"):
 		return fmt.Errorf("%w: pass it once, or list it in compile.Inputs", ErrUncaptured)
-	case strings.Contains(msg, "::vjp]"), strings.Contains(msg, "::jvp]"), strings.Contains(msg, "Cannot compute jvp"), strings.Contains(msg, "Not implemented for jvp"):
+	case noDerivative(msg):
 		return wrap(ErrNotDifferentiable)
 	case strings.Contains(msg, "::vmap]"), strings.Contains(msg, "NYI"):
 		return wrap(ErrNoBatchRule)
@@ -200,3 +200,18 @@ type engineFailure struct {
 
 func (e *engineFailure) Error() string { return e.kind.Error() + ": " + e.text }
 func (e *engineFailure) Unwrap() error { return e.kind }
+
+// noDerivative says whether a message is about a missing derivative rule. The
+// engine words it in many ways.
+func noDerivative(msg string) bool {
+	msg = strings.ToLower(msg)
+	for _, s := range []string{
+		"::vjp]", "::jvp]", "::jvp nyi", "cannot compute jvp", "not implemented for jvp", "vjp not implemented",
+		"jvp not yet implemented", "jvp is not implemented", "jvp for product",
+	} {
+		if strings.Contains(msg, s) {
+			return true
+		}
+	}
+	return false
+}

@@ -75,6 +75,7 @@ func evaluate(op string, as []*Array, async bool) {
 	if code != engine.OK {
 		panic(failed(op, nil, code))
 	}
+	current = nil
 	collect()
 	engine.Leave()
 	runtime.KeepAlive(as)

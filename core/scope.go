@@ -21,10 +21,17 @@ type scope struct {
 var scopes = struct {
 	all  map[int64]*scope
 	next int64
+	// last and lastID are the scope that was used last.
+	last   *scope
+	lastID int64
 }{all: map[int64]*scope{}}
 
 func own(id int64, a *Array) {
-	s := scopes.all[id]
+	s := scopes.last
+	if id != scopes.lastID {
+		s = scopes.all[id]
+		scopes.last, scopes.lastID = s, id
+	}
 	s.arrays = append(s.arrays, a)
 	s.note(a.trace)
 }
@@ -69,6 +76,7 @@ func closeScope(id int64, s *scope, why gone) {
 	engine.Free(hs)
 	s.arrays = nil
 	delete(scopes.all, id)
+	scopes.last, scopes.lastID = nil, 0
 	engine.ScopeSet(s.parent)
 	noteOuter(s.parent, s.outer)
 }

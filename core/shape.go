@@ -48,8 +48,8 @@ func (a *Array) rollBy(shift, n int) int {
 }
 
 // Trace returns the sum of the main diagonal of the matrices in the first two
-// axes; [Array.TraceAs] has other diagonals, axes and dtypes. Errors: the array
-// has fewer than two axes.
+// axes, in the dtype that [Array.Sum] gives; [Array.TraceAs] has other diagonals,
+// axes and dtypes. Errors: the array has fewer than two axes.
 func (a *Array) Trace() *Array { return a.TraceAs(a.dtype("Trace"), 0, 0, 1) }
 
 // PadMode says what [Array.PadWith] puts around an array.

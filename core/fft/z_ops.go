@@ -18,7 +18,7 @@ func FFT(a *core.Array) *core.Array {
 	c.Array(a)
 	c.Int(0)
 	c.Int(-1)
-	c.Int(0)
+	c.Norm(0)
 	return c.One()
 }
 
@@ -34,7 +34,7 @@ func FFTWith(a *core.Array, n int, axis int, norm int) *core.Array {
 	c.Array(a)
 	c.Int(n)
 	c.Int(axis)
-	c.Int(norm)
+	c.Norm(norm)
 	return c.One()
 }
 
@@ -49,7 +49,7 @@ func FFT2(a *core.Array) *core.Array {
 	c.Array(a)
 	c.Shape(nil)
 	c.Ints([]int{-2, -1})
-	c.Int(0)
+	c.Norm(0)
 	return c.One()
 }
 
@@ -65,7 +65,7 @@ func FFT2With(a *core.Array, n []int, axes []int, norm int) *core.Array {
 	c.Array(a)
 	c.Shape(n)
 	c.Ints(axes)
-	c.Int(norm)
+	c.Norm(norm)
 	return c.One()
 }
 
@@ -81,7 +81,7 @@ func FFTN(a *core.Array, axes ...int) *core.Array {
 	c.Array(a)
 	c.Shape(nil)
 	c.Ints(axes)
-	c.Int(0)
+	c.Norm(0)
 	return c.One()
 }
 
@@ -97,7 +97,7 @@ func FFTNWith(a *core.Array, n []int, axes []int, norm int) *core.Array {
 	c.Array(a)
 	c.Shape(n)
 	c.Ints(axes)
-	c.Int(norm)
+	c.Norm(norm)
 	return c.One()
 }
 
@@ -112,7 +112,7 @@ func IFFT(a *core.Array) *core.Array {
 	c.Array(a)
 	c.Int(0)
 	c.Int(-1)
-	c.Int(0)
+	c.Norm(0)
 	return c.One()
 }
 
@@ -128,7 +128,7 @@ func IFFTWith(a *core.Array, n int, axis int, norm int) *core.Array {
 	c.Array(a)
 	c.Int(n)
 	c.Int(axis)
-	c.Int(norm)
+	c.Norm(norm)
 	return c.One()
 }
 
@@ -143,7 +143,7 @@ func IFFT2(a *core.Array) *core.Array {
 	c.Array(a)
 	c.Shape(nil)
 	c.Ints([]int{-2, -1})
-	c.Int(0)
+	c.Norm(0)
 	return c.One()
 }
 
@@ -159,7 +159,7 @@ func IFFT2With(a *core.Array, n []int, axes []int, norm int) *core.Array {
 	c.Array(a)
 	c.Shape(n)
 	c.Ints(axes)
-	c.Int(norm)
+	c.Norm(norm)
 	return c.One()
 }
 
@@ -175,7 +175,7 @@ func IFFTN(a *core.Array, axes ...int) *core.Array {
 	c.Array(a)
 	c.Shape(nil)
 	c.Ints(axes)
-	c.Int(0)
+	c.Norm(0)
 	return c.One()
 }
 
@@ -191,7 +191,7 @@ func IFFTNWith(a *core.Array, n []int, axes []int, norm int) *core.Array {
 	c.Array(a)
 	c.Shape(n)
 	c.Ints(axes)
-	c.Int(norm)
+	c.Norm(norm)
 	return c.One()
 }
 
@@ -207,7 +207,7 @@ func RFFT(a *core.Array) *core.Array {
 	c.Array(a)
 	c.Int(0)
 	c.Int(-1)
-	c.Int(0)
+	c.Norm(0)
 	return c.One()
 }
 
@@ -223,7 +223,7 @@ func RFFTWith(a *core.Array, n int, axis int, norm int) *core.Array {
 	c.Array(a)
 	c.Int(n)
 	c.Int(axis)
-	c.Int(norm)
+	c.Norm(norm)
 	return c.One()
 }
 
@@ -239,7 +239,7 @@ func RFFT2(a *core.Array) *core.Array {
 	c.Array(a)
 	c.Shape(nil)
 	c.Ints([]int{-2, -1})
-	c.Int(0)
+	c.Norm(0)
 	return c.One()
 }
 
@@ -255,7 +255,7 @@ func RFFT2With(a *core.Array, n []int, axes []int, norm int) *core.Array {
 	c.Array(a)
 	c.Shape(n)
 	c.Ints(axes)
-	c.Int(norm)
+	c.Norm(norm)
 	return c.One()
 }
 
@@ -271,7 +271,7 @@ func RFFTN(a *core.Array, axes ...int) *core.Array {
 	c.Array(a)
 	c.Shape(nil)
 	c.Ints(axes)
-	c.Int(0)
+	c.Norm(0)
 	return c.One()
 }
 
@@ -287,7 +287,7 @@ func RFFTNWith(a *core.Array, n []int, axes []int, norm int) *core.Array {
 	c.Array(a)
 	c.Shape(n)
 	c.Ints(axes)
-	c.Int(norm)
+	c.Norm(norm)
 	return c.One()
 }
 
@@ -303,7 +303,7 @@ func IRFFT(a *core.Array) *core.Array {
 	c.Array(a)
 	c.Int(0)
 	c.Int(-1)
-	c.Int(0)
+	c.Norm(0)
 	return c.One()
 }
 
@@ -319,7 +319,7 @@ func IRFFTWith(a *core.Array, n int, axis int, norm int) *core.Array {
 	c.Array(a)
 	c.Int(n)
 	c.Int(axis)
-	c.Int(norm)
+	c.Norm(norm)
 	return c.One()
 }
 
@@ -335,7 +335,7 @@ func IRFFT2(a *core.Array) *core.Array {
 	c.Array(a)
 	c.Shape(nil)
 	c.Ints([]int{-2, -1})
-	c.Int(0)
+	c.Norm(0)
 	return c.One()
 }
 
@@ -351,7 +351,7 @@ func IRFFT2With(a *core.Array, n []int, axes []int, norm int) *core.Array {
 	c.Array(a)
 	c.Shape(n)
 	c.Ints(axes)
-	c.Int(norm)
+	c.Norm(norm)
 	return c.One()
 }
 
@@ -367,7 +367,7 @@ func IRFFTN(a *core.Array, axes ...int) *core.Array {
 	c.Array(a)
 	c.Shape(nil)
 	c.Ints(axes)
-	c.Int(0)
+	c.Norm(0)
 	return c.One()
 }
 
@@ -383,7 +383,7 @@ func IRFFTNWith(a *core.Array, n []int, axes []int, norm int) *core.Array {
 	c.Array(a)
 	c.Shape(n)
 	c.Ints(axes)
-	c.Int(norm)
+	c.Norm(norm)
 	return c.One()
 }
 
@@ -455,7 +455,7 @@ func STFT(x *core.Array, nFft int, hopLength int, window *core.Array) *core.Arra
 	c.OptArray(window)
 	c.Bool(true)
 	c.String("constant")
-	c.Int(0)
+	c.Norm(0)
 	c.Bool(true)
 	return c.One()
 }
@@ -477,7 +477,7 @@ func STFTWith(x *core.Array, nFft int, hopLength int, winLength int, window *cor
 	c.OptArray(window)
 	c.Bool(center)
 	c.String(padMode)
-	c.Int(norm)
+	c.Norm(norm)
 	c.Bool(onesided)
 	return c.One()
 }
@@ -497,7 +497,7 @@ func ISTFT(stftMatrix *core.Array, nFft int, hopLength int, window *core.Array) 
 	c.OptInt(0)
 	c.OptArray(window)
 	c.Bool(true)
-	c.Int(0)
+	c.Norm(0)
 	c.Bool(true)
 	c.OptInt(0)
 	return c.One()
@@ -518,7 +518,7 @@ func ISTFTWith(stftMatrix *core.Array, nFft int, hopLength int, winLength int, w
 	c.OptInt(winLength)
 	c.OptArray(window)
 	c.Bool(center)
-	c.Int(norm)
+	c.Norm(norm)
 	c.Bool(onesided)
 	c.OptInt(length)
 	return c.One()

@@ -2,6 +2,7 @@ package mlxio_test
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,7 +14,7 @@ import (
 )
 
 // fuzz reads data as a stream and as a file. Both must end in typed errors or in
-// arrays that survive a save.
+// arrays that survive a write.
 func fuzz(f *testing.F, format mlxio.Format) {
 	seeds, err := filepath.Glob("testdata/*." + string(format))
 	require.NoError(f, err)
@@ -23,6 +24,11 @@ func fuzz(f *testing.F, format mlxio.Format) {
 		b, err := os.ReadFile(path)
 		require.NoError(f, err)
 		f.Add(b)
+	}
+	for _, c := range brokenFiles(f) {
+		if c.format == format && len(c.data) < 1<<12 {
+			f.Add(c.data)
+		}
 	}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -42,12 +48,12 @@ func fuzz(f *testing.F, format mlxio.Format) {
 			}
 			require.NoError(t, err, "the file is fine, the stream is not")
 			requireAll(t, streamed, loaded)
-			path = filepath.Join(dir, "out."+string(format))
-			if err := mlxio.Save(path, loaded, nil); err != nil {
-				requireError(t, err, mlxio.ErrUnsupported) // a name or dtype that we read but do not write
+			var out bytes.Buffer
+			if err := writeAny(format, &out, loaded); err != nil {
+				requireError(t, err, mlxio.ErrUnsupported) // a name or dtype that is read but not written
 				return
 			}
-			again, err := loadAs(format, path)
+			again, err := readAny(format, &out)
 			require.NoError(t, err)
 			requireAll(t, loaded, again)
 		})
@@ -69,6 +75,18 @@ func loadAs(format mlxio.Format, path string) (arrays map[string]*core.Array, er
 		arrays, _, err = mlxio.LoadGGUF(path)
 	}
 	return arrays, err
+}
+
+func writeAny(format mlxio.Format, w io.Writer, arrays map[string]*core.Array) error {
+	switch format {
+	case mlxio.NPY:
+		return mlxio.WriteNPY(w, arrays["arr_0"])
+	case mlxio.NPZ:
+		return mlxio.WriteNPZ(w, arrays, mlxio.Compressed)
+	case mlxio.Safetensors:
+		return mlxio.WriteSafetensors(w, arrays, nil)
+	}
+	return mlxio.WriteGGUF(w, arrays, nil)
 }
 
 func FuzzNPY(f *testing.F)         { fuzz(f, mlxio.NPY) }

@@ -66,10 +66,8 @@ func readNPZ(r io.ReaderAt, size int64, head []byte) (arrays map[string]*core.Ar
 	z, err := zip.NewReader(r, size)
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // nothing is unpacked to disk
 		switch {
-		case formatOfData(head) == NPZ && errors.Is(err, zip.ErrFormat):
+		case errors.Is(err, zip.ErrFormat) && (formatOfData(head) == NPZ || strings.HasPrefix(zipMagic, string(head))):
 			return nil, fmt.Errorf("%w: the directory at the end is missing", ErrTruncated)
-		case size == 0:
-			return nil, readError(io.EOF, 0)
 		case errors.Is(err, zip.ErrFormat), errors.Is(err, zip.ErrAlgorithm), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 			return nil, corrupt("%v", err)
 		}

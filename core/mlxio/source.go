@@ -235,21 +235,25 @@ func specOf(d core.DType, dims []uint64) (core.Spec, error) {
 		return core.Spec{}, unsupported("%d axes: at most %d are", len(dims), maxRank)
 	}
 	shape := make([]int, len(dims))
-	n, empty := uint64(d.Size()), false
+	n, large, empty := uint64(d.Size()), false, false
 	for i, dim := range dims {
 		if dim > math.MaxInt32 {
 			return core.Spec{}, unsupported("axis %d has %d elements: at most %d are", i, dim, math.MaxInt32)
 		}
 		shape[i] = int(dim)
-		empty = empty || dim == 0
-		if n *= max(dim, 1); n > maxBytes {
-			n = maxBytes + 1 // times 2^31 it still fits
+		switch {
+		case dim == 0:
+			empty = true
+		case n > maxBytes/dim:
+			large = true
+		default:
+			n *= dim
 		}
 	}
 	switch {
-	case n > maxBytes && empty:
+	case large && empty:
 		return core.Spec{}, unsupported("an empty array of shape %v", dims)
-	case n > maxBytes:
+	case large:
 		return core.Spec{}, corrupt("the shape %v is too large", dims)
 	}
 	return core.Spec{DType: d, Shape: shape}, nil

@@ -186,7 +186,7 @@ func (r jsonReader) entry(name string) (e safetensorsEntry, err error) {
 		default:
 			err = r.skip()
 		}
-		return at(key, err)
+		return at("field "+quote(key), err)
 	})
 	switch {
 	case err != nil:

@@ -20,6 +20,10 @@ const (
 	Miss       = -4 // a program has no entry for the key
 )
 
+// Small is set in the scope that Do returns when the op's one result holds at
+// most 1 KiB.
+const Small = 1 << 62
+
 // ErrClosed is returned by Enter after Close.
 var ErrClosed = errors.New("the engine is closed")
 
@@ -111,15 +115,27 @@ func Reopen() {
 func Release(h Handle) {
 	released.Lock()
 	released.list = append(released.list, h)
-	released.count.Store(int64(len(released.list)))
+	released.count.Add(1)
 	released.Unlock()
 }
 
-// ReleaseAll queues several.
+// Forget makes *h none, for a holder whose cleanup would release it.
+func Forget(h *Handle) {
+	released.Lock()
+	*h = 0
+	released.Unlock()
+}
+
+// ReleaseAll queues those of hs that are not 0.
 func ReleaseAll(hs []Handle) {
+	released.Lock()
 	for _, h := range hs {
-		Release(h)
+		if h != 0 {
+			released.list = append(released.list, h)
+		}
 	}
+	released.count.Add(1)
+	released.Unlock()
 }
 
 // drain frees what was released. The lock is held.
@@ -156,9 +172,7 @@ func Later(f func()) {
 	deferred.Lock()
 	deferred.list = append(deferred.list, f)
 	deferred.Unlock()
-	released.Lock()
 	released.count.Add(1)
-	released.Unlock()
 }
 
 // Name returns the op's name in the table.

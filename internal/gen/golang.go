@@ -33,7 +33,7 @@ var goKinds = map[ops.Kind]struct{ typ, push string }{
 	ops.DType:    {"%sDType", "DType"},
 	ops.OptDType: {"%sDType", "OptDType"},
 	ops.String:   {"string", "String"},
-	ops.FFTNorm:  {"int", "Int"},
+	ops.FFTNorm:  {"int", "Norm"},
 }
 
 // Generate returns every generated file by its path below the module.

@@ -241,7 +241,7 @@ func trampoline(o *ops.Op) string {
 	case outs == nil:
 		fmt.Fprintf(&b, "  mlx_vector_array r_{nullptr};\n  if (T.%s(%s)) return -1;\n  return put_list(w_, r_);\n", o.Sym, strings.Join(pass, ", "))
 	case len(outs) == 1:
-		fmt.Fprintf(&b, "  mlx_array r_{nullptr};\n  if (T.%s(%s)) return -1;\n  w_[0] = (uint64_t)r_.ctx;\n  return 0;\n", o.Sym, strings.Join(pass, ", "))
+		fmt.Fprintf(&b, "  mlx_array r_{nullptr};\n  if (T.%s(%s)) return -1;\n  return put_one(w_, r_);\n", o.Sym, strings.Join(pass, ", "))
 	default:
 		for i := range outs {
 			fmt.Fprintf(&b, "  mlx_array r_%d{nullptr};\n", i)

@@ -86,10 +86,6 @@ const integerDivision = `
 			auto quotient = [&] {
 				if (!whole) return floor_divide(x, y, s);
 				auto q = floor_divide(x, d, s);
-				if (sign) {
-					auto exact = logical_or(equal(less(x, zero, s), less(d, zero, s), s), equal(multiply(q, d, s), x, s), s);
-					q = where(exact, q, subtract(q, one, s), s);
-				}
 				return easy ? q : where(odd, multiply(x, y, s), q, s);
 			};
 			`

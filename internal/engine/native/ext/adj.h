@@ -18,7 +18,10 @@ enum {
   ADJ_MISS = -4, // a program has no entry for this key
 };
 
-// Kinds of callback into Go.
+// The bit of an op's answer that says that its one result is small.
+enum { ADJ_SMALL_BIT = 62 };
+
+// Callbacks into Go.
 typedef struct adj_callbacks {
   // Runs a traced Go function: n inputs in, results in a malloc'ed block at *out.
   int (*function)(uint64_t fn, const uint64_t* in, uint64_t n, uint64_t** out, uint64_t* nout);
@@ -31,7 +34,8 @@ typedef struct adj_callbacks {
 typedef struct adj_api {
   const char* (*error)(void);
   // Builds op id from w and leaves its results there. Returns the scope of this
-  // thread (0: none) or a code. trace is the innermost trace of the inputs.
+  // thread (0: none), with ADJ_SMALL_BIT set when the result is one small array,
+  // or a code. trace is the innermost trace of the inputs.
   int64_t (*op)(uint32_t id, uint64_t* w, uint64_t trace);
   uint32_t ops;
 

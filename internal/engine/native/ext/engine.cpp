@@ -148,15 +148,17 @@ static int64_t op(uint32_t id, uint64_t* w, uint64_t trace) {
   }
   // The C API reports through its handler; what the trampoline itself throws
   // (memory) is caught here.
+  int code;
   try {
-    if (adj_calls[id](w)) {
+    code = adj_calls[id](w);
+    if (code < 0) {
       return ADJ_ERROR;
     }
   } catch (const std::exception& e) {
     set_error(e.what());
     return ADJ_ERROR;
   }
-  return thread_scope;
+  return thread_scope | (int64_t)code << ADJ_SMALL_BIT;
 }
 
 static int64_t new_array(const void* data, const int* shape, int ndim, int dtype, uint64_t* out) {
@@ -320,6 +322,11 @@ mlx_stream adj_stream() {
 
 int adj_ndim(mlx_array a) {
   return a.ctx ? static_cast<mlx::core::array*>(a.ctx)->ndim() : 0;
+}
+
+int put_one(uint64_t* w, mlx_array r) {
+  w[0] = (uint64_t)r.ctx;
+  return static_cast<mlx::core::array*>(r.ctx)->nbytes() <= 1024;
 }
 
 int put_list(uint64_t* w, mlx_vector_array r) {

@@ -143,6 +143,9 @@ class Words {
   mlx_array first_{nullptr};
 };
 
+// put_one leaves one array in w[0] and returns whether it is small.
+int put_one(uint64_t* w, mlx_array r);
+
 // put_list leaves the arrays of r in a malloc'ed block: w[0] their number, w[1]
 // the block. It frees r.
 int put_list(uint64_t* w, mlx_vector_array r);

@@ -7,8 +7,7 @@ int call_add(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_add(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_subtract(uint64_t* w_) {
@@ -17,8 +16,7 @@ int call_subtract(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_subtract(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_multiply(uint64_t* w_) {
@@ -27,8 +25,7 @@ int call_multiply(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_multiply(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_divide(uint64_t* w_) {
@@ -37,8 +34,7 @@ int call_divide(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_divide(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_floor_divide(uint64_t* w_) {
@@ -47,8 +43,7 @@ int call_floor_divide(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_floor_divide_checked(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_remainder(uint64_t* w_) {
@@ -57,8 +52,7 @@ int call_remainder(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_remainder_checked(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_divmod(uint64_t* w_) {
@@ -76,8 +70,7 @@ int call_power(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_power(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_maximum(uint64_t* w_) {
@@ -86,8 +79,7 @@ int call_maximum(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_maximum(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_minimum(uint64_t* w_) {
@@ -96,8 +88,7 @@ int call_minimum(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_minimum(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_logaddexp(uint64_t* w_) {
@@ -106,8 +97,7 @@ int call_logaddexp(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_logaddexp(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_arctan2(uint64_t* w_) {
@@ -116,8 +106,7 @@ int call_arctan2(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_arctan2(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_where(uint64_t* w_) {
@@ -127,8 +116,7 @@ int call_where(uint64_t* w_) {
   mlx_array y = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_where(&r_, condition, x, y, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_clip(uint64_t* w_) {
@@ -138,8 +126,7 @@ int call_clip(uint64_t* w_) {
   mlx_array a_max = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_clip(&r_, a, a_min, a_max, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_bitwise_and(uint64_t* w_) {
@@ -148,8 +135,7 @@ int call_bitwise_and(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_bitwise_and(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_bitwise_or(uint64_t* w_) {
@@ -158,8 +144,7 @@ int call_bitwise_or(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_bitwise_or(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_bitwise_xor(uint64_t* w_) {
@@ -168,8 +153,7 @@ int call_bitwise_xor(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_bitwise_xor(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_left_shift(uint64_t* w_) {
@@ -178,8 +162,7 @@ int call_left_shift(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_left_shift(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_right_shift(uint64_t* w_) {
@@ -188,8 +171,7 @@ int call_right_shift(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_right_shift(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_abs(uint64_t* w_) {
@@ -197,8 +179,7 @@ int call_abs(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_abs(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_positive(uint64_t* w_) {
@@ -206,8 +187,7 @@ int call_positive(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_positive(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_negative(uint64_t* w_) {
@@ -215,8 +195,7 @@ int call_negative(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_negative(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_sign(uint64_t* w_) {
@@ -224,8 +203,7 @@ int call_sign(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_sign(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_reciprocal(uint64_t* w_) {
@@ -233,8 +211,7 @@ int call_reciprocal(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_reciprocal(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_square(uint64_t* w_) {
@@ -242,8 +219,7 @@ int call_square(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_square(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_sqrt(uint64_t* w_) {
@@ -251,8 +227,7 @@ int call_sqrt(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_sqrt(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_rsqrt(uint64_t* w_) {
@@ -260,8 +235,7 @@ int call_rsqrt(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_rsqrt(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_exp(uint64_t* w_) {
@@ -269,8 +243,7 @@ int call_exp(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_exp(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_expm1(uint64_t* w_) {
@@ -278,8 +251,7 @@ int call_expm1(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_expm1(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_log(uint64_t* w_) {
@@ -287,8 +259,7 @@ int call_log(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_log(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_log2(uint64_t* w_) {
@@ -296,8 +267,7 @@ int call_log2(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_log2(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_log10(uint64_t* w_) {
@@ -305,8 +275,7 @@ int call_log10(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_log10(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_log1p(uint64_t* w_) {
@@ -314,8 +283,7 @@ int call_log1p(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_log1p(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_sin(uint64_t* w_) {
@@ -323,8 +291,7 @@ int call_sin(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_sin(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_cos(uint64_t* w_) {
@@ -332,8 +299,7 @@ int call_cos(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_cos(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_tan(uint64_t* w_) {
@@ -341,8 +307,7 @@ int call_tan(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_tan(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_arcsin(uint64_t* w_) {
@@ -350,8 +315,7 @@ int call_arcsin(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_arcsin(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_arccos(uint64_t* w_) {
@@ -359,8 +323,7 @@ int call_arccos(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_arccos(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_arctan(uint64_t* w_) {
@@ -368,8 +331,7 @@ int call_arctan(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_arctan(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_sinh(uint64_t* w_) {
@@ -377,8 +339,7 @@ int call_sinh(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_sinh(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_cosh(uint64_t* w_) {
@@ -386,8 +347,7 @@ int call_cosh(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_cosh(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_tanh(uint64_t* w_) {
@@ -395,8 +355,7 @@ int call_tanh(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_tanh(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_arcsinh(uint64_t* w_) {
@@ -404,8 +363,7 @@ int call_arcsinh(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_arcsinh(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_arccosh(uint64_t* w_) {
@@ -413,8 +371,7 @@ int call_arccosh(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_arccosh(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_arctanh(uint64_t* w_) {
@@ -422,8 +379,7 @@ int call_arctanh(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_arctanh(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_sigmoid(uint64_t* w_) {
@@ -431,8 +387,7 @@ int call_sigmoid(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_sigmoid(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_erf(uint64_t* w_) {
@@ -440,8 +395,7 @@ int call_erf(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_erf(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_erfinv(uint64_t* w_) {
@@ -449,8 +403,7 @@ int call_erfinv(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_erfinv(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_floor(uint64_t* w_) {
@@ -458,8 +411,7 @@ int call_floor(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_floor(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_ceil(uint64_t* w_) {
@@ -467,8 +419,7 @@ int call_ceil(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_ceil(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_trunc(uint64_t* w_) {
@@ -476,8 +427,7 @@ int call_trunc(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_trunc(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_degrees(uint64_t* w_) {
@@ -485,8 +435,7 @@ int call_degrees(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_degrees(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_radians(uint64_t* w_) {
@@ -494,8 +443,7 @@ int call_radians(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_radians(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_conjugate(uint64_t* w_) {
@@ -503,8 +451,7 @@ int call_conjugate(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_conjugate(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_real(uint64_t* w_) {
@@ -512,8 +459,7 @@ int call_real(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_real(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_imag(uint64_t* w_) {
@@ -521,8 +467,7 @@ int call_imag(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_imag(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_bitwise_invert(uint64_t* w_) {
@@ -530,8 +475,7 @@ int call_bitwise_invert(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_bitwise_invert(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_round(uint64_t* w_) {
@@ -540,8 +484,7 @@ int call_round(uint64_t* w_) {
   int decimals = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_round(&r_, a, decimals, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_nan_to_num(uint64_t* w_) {
@@ -552,8 +495,7 @@ int call_nan_to_num(uint64_t* w_) {
   mlx_optional_float neginf = in_.opt_float();
   mlx_array r_{nullptr};
   if (T.mlx_nan_to_num(&r_, a, nan, posinf, neginf, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_stop_gradient(uint64_t* w_) {
@@ -561,8 +503,7 @@ int call_stop_gradient(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_stop_gradient(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_equal(uint64_t* w_) {
@@ -571,8 +512,7 @@ int call_equal(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_equal(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_not_equal(uint64_t* w_) {
@@ -581,8 +521,7 @@ int call_not_equal(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_not_equal(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_less(uint64_t* w_) {
@@ -591,8 +530,7 @@ int call_less(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_less(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_less_equal(uint64_t* w_) {
@@ -601,8 +539,7 @@ int call_less_equal(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_less_equal(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_greater(uint64_t* w_) {
@@ -611,8 +548,7 @@ int call_greater(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_greater(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_greater_equal(uint64_t* w_) {
@@ -621,8 +557,7 @@ int call_greater_equal(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_greater_equal(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_logical_and(uint64_t* w_) {
@@ -631,8 +566,7 @@ int call_logical_and(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_logical_and(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_logical_or(uint64_t* w_) {
@@ -641,8 +575,7 @@ int call_logical_or(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_logical_or(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_logical_xor(uint64_t* w_) {
@@ -651,8 +584,7 @@ int call_logical_xor(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_logical_xor(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_logical_not(uint64_t* w_) {
@@ -660,7 +592,6 @@ int call_logical_not(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_logical_not(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 

@@ -6,8 +6,7 @@ int call_isnan(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_isnan(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_isinf(uint64_t* w_) {
@@ -15,8 +14,7 @@ int call_isinf(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_isinf(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_isfinite(uint64_t* w_) {
@@ -24,8 +22,7 @@ int call_isfinite(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_isfinite(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_isposinf(uint64_t* w_) {
@@ -33,8 +30,7 @@ int call_isposinf(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_isposinf(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_isneginf(uint64_t* w_) {
@@ -42,8 +38,7 @@ int call_isneginf(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_isneginf(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_array_equal(uint64_t* w_) {
@@ -53,8 +48,7 @@ int call_array_equal(uint64_t* w_) {
   bool equal_nan = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_array_equal(&r_, a, b, equal_nan, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_isclose(uint64_t* w_) {
@@ -66,8 +60,7 @@ int call_isclose(uint64_t* w_) {
   bool equal_nan = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_isclose(&r_, a, b, rtol, atol, equal_nan, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_allclose(uint64_t* w_) {
@@ -79,8 +72,7 @@ int call_allclose(uint64_t* w_) {
   bool equal_nan = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_allclose(&r_, a, b, rtol, atol, equal_nan, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_sum(uint64_t* w_) {
@@ -90,8 +82,7 @@ int call_sum(uint64_t* w_) {
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_sum_axes(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_prod(uint64_t* w_) {
@@ -101,8 +92,7 @@ int call_prod(uint64_t* w_) {
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_prod_axes(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_mean(uint64_t* w_) {
@@ -112,8 +102,7 @@ int call_mean(uint64_t* w_) {
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_mean_axes(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_max(uint64_t* w_) {
@@ -123,8 +112,7 @@ int call_max(uint64_t* w_) {
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_max_axes(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_min(uint64_t* w_) {
@@ -134,8 +122,7 @@ int call_min(uint64_t* w_) {
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_min_axes(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_minmax(uint64_t* w_) {
@@ -158,8 +145,7 @@ int call_all(uint64_t* w_) {
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_all_axes(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_any(uint64_t* w_) {
@@ -169,8 +155,7 @@ int call_any(uint64_t* w_) {
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_any_axes(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_count_nonzero(uint64_t* w_) {
@@ -180,8 +165,7 @@ int call_count_nonzero(uint64_t* w_) {
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_count_nonzero_axes(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_median(uint64_t* w_) {
@@ -191,8 +175,7 @@ int call_median(uint64_t* w_) {
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_median(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_var(uint64_t* w_) {
@@ -203,8 +186,7 @@ int call_var(uint64_t* w_) {
   int ddof = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_var_axes(&r_, a, axes.p(), axes.n(), keepdims, ddof, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_std(uint64_t* w_) {
@@ -215,8 +197,7 @@ int call_std(uint64_t* w_) {
   int ddof = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_std_axes(&r_, a, axes.p(), axes.n(), keepdims, ddof, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_logsumexp(uint64_t* w_) {
@@ -226,8 +207,7 @@ int call_logsumexp(uint64_t* w_) {
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_logsumexp_axes(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_softmax(uint64_t* w_) {
@@ -237,8 +217,7 @@ int call_softmax(uint64_t* w_) {
   bool precise = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_softmax_axes(&r_, a, axes.p(), axes.n(), precise, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_argmax(uint64_t* w_) {
@@ -248,8 +227,7 @@ int call_argmax(uint64_t* w_) {
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_argmax_axis(&r_, a, axis, keepdims, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_argmin(uint64_t* w_) {
@@ -259,8 +237,7 @@ int call_argmin(uint64_t* w_) {
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_argmin_axis(&r_, a, axis, keepdims, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_cumsum(uint64_t* w_) {
@@ -271,8 +248,7 @@ int call_cumsum(uint64_t* w_) {
   bool inclusive = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_cumsum(&r_, a, axis, reverse, inclusive, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_cumprod(uint64_t* w_) {
@@ -283,8 +259,7 @@ int call_cumprod(uint64_t* w_) {
   bool inclusive = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_cumprod(&r_, a, axis, reverse, inclusive, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_cummax(uint64_t* w_) {
@@ -295,8 +270,7 @@ int call_cummax(uint64_t* w_) {
   bool inclusive = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_cummax(&r_, a, axis, reverse, inclusive, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_cummin(uint64_t* w_) {
@@ -307,8 +281,7 @@ int call_cummin(uint64_t* w_) {
   bool inclusive = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_cummin(&r_, a, axis, reverse, inclusive, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_logcumsumexp(uint64_t* w_) {
@@ -319,8 +292,7 @@ int call_logcumsumexp(uint64_t* w_) {
   bool inclusive = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_logcumsumexp(&r_, a, axis, reverse, inclusive, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_diff(uint64_t* w_) {
@@ -330,8 +302,7 @@ int call_diff(uint64_t* w_) {
   int axis = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_diff(&r_, a, n, axis, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_reshape(uint64_t* w_) {
@@ -340,8 +311,7 @@ int call_reshape(uint64_t* w_) {
   Ints shape = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_reshape(&r_, a, shape.p(), shape.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_flatten(uint64_t* w_) {
@@ -351,8 +321,7 @@ int call_flatten(uint64_t* w_) {
   int end_axis = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_flatten(&r_, a, start_axis, end_axis, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_unflatten(uint64_t* w_) {
@@ -362,8 +331,7 @@ int call_unflatten(uint64_t* w_) {
   Ints shape = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_unflatten(&r_, a, axis, shape.p(), shape.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_squeeze(uint64_t* w_) {
@@ -371,8 +339,7 @@ int call_squeeze(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_squeeze(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_squeeze_axes(uint64_t* w_) {
@@ -381,8 +348,7 @@ int call_squeeze_axes(uint64_t* w_) {
   Ints axes = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_squeeze_axes(&r_, a, axes.p(), axes.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_expand_dims(uint64_t* w_) {
@@ -391,8 +357,7 @@ int call_expand_dims(uint64_t* w_) {
   Ints axes = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_expand_dims_axes(&r_, a, axes.p(), axes.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_transpose(uint64_t* w_) {
@@ -400,8 +365,7 @@ int call_transpose(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_transpose(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_transpose_axes(uint64_t* w_) {
@@ -410,8 +374,7 @@ int call_transpose_axes(uint64_t* w_) {
   Ints axes = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_transpose_axes(&r_, a, axes.p(), axes.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_matrix_transpose(uint64_t* w_) {
@@ -419,8 +382,7 @@ int call_matrix_transpose(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_matrix_transpose(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_moveaxis(uint64_t* w_) {
@@ -430,8 +392,7 @@ int call_moveaxis(uint64_t* w_) {
   int destination = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_moveaxis(&r_, a, source, destination, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_swapaxes(uint64_t* w_) {
@@ -441,8 +402,7 @@ int call_swapaxes(uint64_t* w_) {
   int axis2 = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_swapaxes(&r_, a, axis1, axis2, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_flip(uint64_t* w_) {
@@ -451,8 +411,7 @@ int call_flip(uint64_t* w_) {
   Ints axes = in_.axes();
   mlx_array r_{nullptr};
   if (T.mlx_flip_axes(&r_, a, axes.p(), axes.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_roll(uint64_t* w_) {
@@ -462,8 +421,7 @@ int call_roll(uint64_t* w_) {
   Ints axes = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_roll_axes(&r_, a, shift.p(), shift.n(), axes.p(), axes.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_roll_flat(uint64_t* w_) {
@@ -472,8 +430,7 @@ int call_roll_flat(uint64_t* w_) {
   Ints shift = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_roll(&r_, a, shift.p(), shift.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_broadcast_to(uint64_t* w_) {
@@ -482,8 +439,7 @@ int call_broadcast_to(uint64_t* w_) {
   Ints shape = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_broadcast_to(&r_, a, shape.p(), shape.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_atleast_1d(uint64_t* w_) {
@@ -491,8 +447,7 @@ int call_atleast_1d(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_atleast_1d(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_atleast_2d(uint64_t* w_) {
@@ -500,8 +455,7 @@ int call_atleast_2d(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_atleast_2d(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_atleast_3d(uint64_t* w_) {
@@ -509,8 +463,7 @@ int call_atleast_3d(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_atleast_3d(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_diag(uint64_t* w_) {
@@ -519,8 +472,7 @@ int call_diag(uint64_t* w_) {
   int k = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_diag(&r_, a, k, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_diagonal(uint64_t* w_) {
@@ -531,8 +483,7 @@ int call_diagonal(uint64_t* w_) {
   int axis2 = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_diagonal(&r_, a, offset, axis1, axis2, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_trace(uint64_t* w_) {
@@ -544,8 +495,7 @@ int call_trace(uint64_t* w_) {
   mlx_dtype dtype = in_.dtype();
   mlx_array r_{nullptr};
   if (T.mlx_trace(&r_, a, offset, axis1, axis2, dtype, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_tril(uint64_t* w_) {
@@ -554,8 +504,7 @@ int call_tril(uint64_t* w_) {
   int k = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_tril(&r_, x, k, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_triu(uint64_t* w_) {
@@ -564,8 +513,7 @@ int call_triu(uint64_t* w_) {
   int k = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_triu(&r_, x, k, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_as_strided(uint64_t* w_) {
@@ -576,8 +524,7 @@ int call_as_strided(uint64_t* w_) {
   size_t offset = in_.word();
   mlx_array r_{nullptr};
   if (T.mlx_as_strided(&r_, a, shape.p(), shape.n(), strides.p(), strides.n(), offset, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_astype(uint64_t* w_) {
@@ -586,8 +533,7 @@ int call_astype(uint64_t* w_) {
   mlx_dtype dtype = in_.dtype();
   mlx_array r_{nullptr};
   if (T.mlx_astype(&r_, a, dtype, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_view(uint64_t* w_) {
@@ -596,8 +542,7 @@ int call_view(uint64_t* w_) {
   mlx_dtype dtype = in_.dtype();
   mlx_array r_{nullptr};
   if (T.mlx_view(&r_, a, dtype, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_contiguous(uint64_t* w_) {
@@ -606,8 +551,7 @@ int call_contiguous(uint64_t* w_) {
   bool allow_col_major = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_contiguous(&r_, a, allow_col_major, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_copy(uint64_t* w_) {
@@ -615,8 +559,7 @@ int call_copy(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_copy(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_number_of_elements(uint64_t* w_) {
@@ -627,8 +570,7 @@ int call_number_of_elements(uint64_t* w_) {
   mlx_dtype dtype = in_.dtype();
   mlx_array r_{nullptr};
   if (T.mlx_number_of_elements(&r_, a, axes.p(), axes.n(), inverted, dtype, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_concatenate(uint64_t* w_) {
@@ -637,8 +579,7 @@ int call_concatenate(uint64_t* w_) {
   int axis = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_concatenate_axis(&r_, arrays.v, axis, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_stack(uint64_t* w_) {
@@ -647,8 +588,7 @@ int call_stack(uint64_t* w_) {
   int axis = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_stack_axis(&r_, arrays.v, axis, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_split(uint64_t* w_) {
@@ -687,8 +627,7 @@ int call_repeat(uint64_t* w_) {
   int axis = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_repeat_axis(&r_, arr, repeats, axis, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_tile(uint64_t* w_) {
@@ -697,8 +636,7 @@ int call_tile(uint64_t* w_) {
   Ints reps = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_tile(&r_, arr, reps.p(), reps.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_pad(uint64_t* w_) {
@@ -711,8 +649,7 @@ int call_pad(uint64_t* w_) {
   std::string mode = in_.text();
   mlx_array r_{nullptr};
   if (T.mlx_pad(&r_, a, axes.p(), axes.n(), low_pad_size.p(), low_pad_size.n(), high_pad_size.p(), high_pad_size.n(), pad_value, mode.c_str(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_broadcast_arrays(uint64_t* w_) {
@@ -739,7 +676,6 @@ int call_kron(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_kron(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 

@@ -17,8 +17,7 @@ int call_take(uint64_t* w_) {
   int axis = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_take_axis_checked(&r_, a, indices, axis, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_take_along_axis(uint64_t* w_) {
@@ -28,8 +27,7 @@ int call_take_along_axis(uint64_t* w_) {
   int axis = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_take_along_axis_checked(&r_, a, indices, axis, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_put_along_axis(uint64_t* w_) {
@@ -40,8 +38,7 @@ int call_put_along_axis(uint64_t* w_) {
   int axis = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_put_along_axis_checked(&r_, a, indices, values, axis, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_scatter_add_axis(uint64_t* w_) {
@@ -52,8 +49,7 @@ int call_scatter_add_axis(uint64_t* w_) {
   int axis = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_scatter_add_axis_checked(&r_, a, indices, values, axis, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_gather(uint64_t* w_) {
@@ -64,8 +60,7 @@ int call_gather(uint64_t* w_) {
   Ints slice_sizes = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_gather_checked(&r_, a, indices.v, axes.p(), axes.n(), slice_sizes.p(), slice_sizes.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_scatter(uint64_t* w_) {
@@ -76,8 +71,7 @@ int call_scatter(uint64_t* w_) {
   Ints axes = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_scatter_checked(&r_, a, indices.v, updates, axes.p(), axes.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_scatter_add(uint64_t* w_) {
@@ -88,8 +82,7 @@ int call_scatter_add(uint64_t* w_) {
   Ints axes = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_scatter_add_checked(&r_, a, indices.v, updates, axes.p(), axes.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_scatter_prod(uint64_t* w_) {
@@ -100,8 +93,7 @@ int call_scatter_prod(uint64_t* w_) {
   Ints axes = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_scatter_prod_checked(&r_, a, indices.v, updates, axes.p(), axes.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_scatter_max(uint64_t* w_) {
@@ -112,8 +104,7 @@ int call_scatter_max(uint64_t* w_) {
   Ints axes = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_scatter_max_checked(&r_, a, indices.v, updates, axes.p(), axes.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_scatter_min(uint64_t* w_) {
@@ -124,8 +115,7 @@ int call_scatter_min(uint64_t* w_) {
   Ints axes = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_scatter_min_checked(&r_, a, indices.v, updates, axes.p(), axes.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_masked_scatter(uint64_t* w_) {
@@ -135,8 +125,7 @@ int call_masked_scatter(uint64_t* w_) {
   mlx_array src = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_masked_scatter(&r_, a, mask, src, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_slice(uint64_t* w_) {
@@ -147,8 +136,7 @@ int call_slice(uint64_t* w_) {
   Ints strides = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_slice(&r_, a, start.p(), start.n(), stop.p(), stop.n(), strides.p(), strides.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_slice_dynamic(uint64_t* w_) {
@@ -159,8 +147,7 @@ int call_slice_dynamic(uint64_t* w_) {
   Ints slice_size = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_slice_dynamic_checked(&r_, a, start, axes.p(), axes.n(), slice_size.p(), slice_size.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_slice_update(uint64_t* w_) {
@@ -172,8 +159,7 @@ int call_slice_update(uint64_t* w_) {
   Ints strides = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_slice_update(&r_, src, update, start.p(), start.n(), stop.p(), stop.n(), strides.p(), strides.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_slice_update_add(uint64_t* w_) {
@@ -185,8 +171,7 @@ int call_slice_update_add(uint64_t* w_) {
   Ints strides = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_slice_update_add(&r_, src, update, start.p(), start.n(), stop.p(), stop.n(), strides.p(), strides.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_slice_update_prod(uint64_t* w_) {
@@ -198,8 +183,7 @@ int call_slice_update_prod(uint64_t* w_) {
   Ints strides = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_slice_update_prod(&r_, src, update, start.p(), start.n(), stop.p(), stop.n(), strides.p(), strides.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_slice_update_max(uint64_t* w_) {
@@ -211,8 +195,7 @@ int call_slice_update_max(uint64_t* w_) {
   Ints strides = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_slice_update_max(&r_, src, update, start.p(), start.n(), stop.p(), stop.n(), strides.p(), strides.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_slice_update_min(uint64_t* w_) {
@@ -224,8 +207,7 @@ int call_slice_update_min(uint64_t* w_) {
   Ints strides = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_slice_update_min(&r_, src, update, start.p(), start.n(), stop.p(), stop.n(), strides.p(), strides.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_slice_update_dynamic(uint64_t* w_) {
@@ -236,8 +218,7 @@ int call_slice_update_dynamic(uint64_t* w_) {
   Ints axes = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_slice_update_dynamic_checked(&r_, src, update, start, axes.p(), axes.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_arange(uint64_t* w_) {
@@ -248,8 +229,7 @@ int call_arange(uint64_t* w_) {
   mlx_dtype dtype = in_.dtype();
   mlx_array r_{nullptr};
   if (T.mlx_arange(&r_, start, stop, step, dtype, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_linspace(uint64_t* w_) {
@@ -260,8 +240,7 @@ int call_linspace(uint64_t* w_) {
   mlx_dtype dtype = in_.dtype();
   mlx_array r_{nullptr};
   if (T.mlx_linspace(&r_, start, stop, num, dtype, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_zeros(uint64_t* w_) {
@@ -270,8 +249,7 @@ int call_zeros(uint64_t* w_) {
   mlx_dtype dtype = in_.dtype();
   mlx_array r_{nullptr};
   if (T.mlx_zeros(&r_, shape.p(), shape.n(), dtype, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_ones(uint64_t* w_) {
@@ -280,8 +258,7 @@ int call_ones(uint64_t* w_) {
   mlx_dtype dtype = in_.dtype();
   mlx_array r_{nullptr};
   if (T.mlx_ones(&r_, shape.p(), shape.n(), dtype, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_full(uint64_t* w_) {
@@ -291,8 +268,7 @@ int call_full(uint64_t* w_) {
   mlx_dtype dtype = in_.dtype();
   mlx_array r_{nullptr};
   if (T.mlx_full(&r_, shape.p(), shape.n(), vals, dtype, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_full_like(uint64_t* w_) {
@@ -302,8 +278,7 @@ int call_full_like(uint64_t* w_) {
   mlx_dtype dtype = in_.dtype();
   mlx_array r_{nullptr};
   if (T.mlx_full_like(&r_, a, vals, dtype, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_zeros_like(uint64_t* w_) {
@@ -311,8 +286,7 @@ int call_zeros_like(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_zeros_like(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_ones_like(uint64_t* w_) {
@@ -320,8 +294,7 @@ int call_ones_like(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_ones_like(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_eye(uint64_t* w_) {
@@ -332,8 +305,7 @@ int call_eye(uint64_t* w_) {
   mlx_dtype dtype = in_.dtype();
   mlx_array r_{nullptr};
   if (T.mlx_eye(&r_, n, m, k, dtype, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_identity(uint64_t* w_) {
@@ -342,8 +314,7 @@ int call_identity(uint64_t* w_) {
   mlx_dtype dtype = in_.dtype();
   mlx_array r_{nullptr};
   if (T.mlx_identity(&r_, n, dtype, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_tri(uint64_t* w_) {
@@ -354,8 +325,7 @@ int call_tri(uint64_t* w_) {
   mlx_dtype dtype = in_.dtype();
   mlx_array r_{nullptr};
   if (T.mlx_tri(&r_, n, m, k, dtype, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_bartlett(uint64_t* w_) {
@@ -363,8 +333,7 @@ int call_bartlett(uint64_t* w_) {
   int M = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_bartlett(&r_, M, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_blackman(uint64_t* w_) {
@@ -372,8 +341,7 @@ int call_blackman(uint64_t* w_) {
   int M = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_blackman(&r_, M, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_hamming(uint64_t* w_) {
@@ -381,8 +349,7 @@ int call_hamming(uint64_t* w_) {
   int M = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_hamming(&r_, M, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_hanning(uint64_t* w_) {
@@ -390,8 +357,7 @@ int call_hanning(uint64_t* w_) {
   int M = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_hanning(&r_, M, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_sort(uint64_t* w_) {
@@ -400,8 +366,7 @@ int call_sort(uint64_t* w_) {
   int axis = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_sort_axis(&r_, a, axis, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_argsort(uint64_t* w_) {
@@ -410,8 +375,7 @@ int call_argsort(uint64_t* w_) {
   int axis = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_argsort_axis(&r_, a, axis, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_partition(uint64_t* w_) {
@@ -421,8 +385,7 @@ int call_partition(uint64_t* w_) {
   int axis = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_partition_axis(&r_, a, kth, axis, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_argpartition(uint64_t* w_) {
@@ -432,8 +395,7 @@ int call_argpartition(uint64_t* w_) {
   int axis = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_argpartition_axis(&r_, a, kth, axis, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_topk(uint64_t* w_) {
@@ -443,8 +405,7 @@ int call_topk(uint64_t* w_) {
   int axis = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_topk_axis(&r_, a, k, axis, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_searchsorted(uint64_t* w_) {
@@ -454,8 +415,7 @@ int call_searchsorted(uint64_t* w_) {
   std::string side = in_.text();
   mlx_array r_{nullptr};
   if (T.mlx_searchsorted(&r_, sorted_sequence, values, side.c_str(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_unique(uint64_t* w_) {
@@ -477,8 +437,7 @@ int call_matmul(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_matmul(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_addmm(uint64_t* w_) {
@@ -490,8 +449,7 @@ int call_addmm(uint64_t* w_) {
   float beta = (float)in_.real();
   mlx_array r_{nullptr};
   if (T.mlx_addmm(&r_, c, a, b, alpha, beta, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_inner(uint64_t* w_) {
@@ -500,8 +458,7 @@ int call_inner(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_inner(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_outer(uint64_t* w_) {
@@ -510,8 +467,7 @@ int call_outer(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_outer(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_vecdot(uint64_t* w_) {
@@ -521,8 +477,7 @@ int call_vecdot(uint64_t* w_) {
   int axis = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_vecdot(&r_, a, b, axis, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_tensordot(uint64_t* w_) {
@@ -533,8 +488,7 @@ int call_tensordot(uint64_t* w_) {
   Ints axes_b = in_.ints();
   mlx_array r_{nullptr};
   if (T.mlx_tensordot(&r_, a, b, axes_a.p(), axes_a.n(), axes_b.p(), axes_b.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_tensordot_axis(uint64_t* w_) {
@@ -544,8 +498,7 @@ int call_tensordot_axis(uint64_t* w_) {
   int axis = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_tensordot_axis(&r_, a, b, axis, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_einsum(uint64_t* w_) {
@@ -554,8 +507,7 @@ int call_einsum(uint64_t* w_) {
   Vector operands = in_.arrays();
   mlx_array r_{nullptr};
   if (T.mlx_einsum(&r_, subscripts.c_str(), operands.v, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_gather_mm(uint64_t* w_) {
@@ -567,8 +519,7 @@ int call_gather_mm(uint64_t* w_) {
   bool sorted_indices = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_gather_mm_checked(&r_, a, b, lhs_indices, rhs_indices, sorted_indices, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_segmented_mm(uint64_t* w_) {
@@ -578,8 +529,7 @@ int call_segmented_mm(uint64_t* w_) {
   mlx_array segments = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_segmented_mm(&r_, a, b, segments, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_block_masked_mm(uint64_t* w_) {
@@ -592,8 +542,7 @@ int call_block_masked_mm(uint64_t* w_) {
   mlx_array mask_rhs = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_block_masked_mm(&r_, a, b, block_size, mask_out, mask_lhs, mask_rhs, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_hadamard_transform(uint64_t* w_) {
@@ -602,8 +551,7 @@ int call_hadamard_transform(uint64_t* w_) {
   mlx_optional_float scale = in_.opt_float();
   mlx_array r_{nullptr};
   if (T.mlx_hadamard_transform(&r_, a, scale, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_conv1d(uint64_t* w_) {
@@ -616,8 +564,7 @@ int call_conv1d(uint64_t* w_) {
   int groups = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_conv1d(&r_, input, weight, stride, padding, dilation, groups, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_conv2d(uint64_t* w_) {
@@ -630,8 +577,7 @@ int call_conv2d(uint64_t* w_) {
   int groups = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_conv2d(&r_, input, weight, stride_0, stride_1, padding_0, padding_1, dilation_0, dilation_1, groups, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_conv3d(uint64_t* w_) {
@@ -644,8 +590,7 @@ int call_conv3d(uint64_t* w_) {
   int groups = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_conv3d(&r_, input, weight, stride_0, stride_1, stride_2, padding_0, padding_1, padding_2, dilation_0, dilation_1, dilation_2, groups, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_conv_transpose1d(uint64_t* w_) {
@@ -659,8 +604,7 @@ int call_conv_transpose1d(uint64_t* w_) {
   int groups = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_conv_transpose1d(&r_, input, weight, stride, padding, dilation, output_padding, groups, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_conv_transpose2d(uint64_t* w_) {
@@ -674,8 +618,7 @@ int call_conv_transpose2d(uint64_t* w_) {
   int groups = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_conv_transpose2d(&r_, input, weight, stride_0, stride_1, padding_0, padding_1, dilation_0, dilation_1, output_padding_0, output_padding_1, groups, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_conv_transpose3d(uint64_t* w_) {
@@ -689,8 +632,7 @@ int call_conv_transpose3d(uint64_t* w_) {
   int groups = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_conv_transpose3d(&r_, input, weight, stride_0, stride_1, stride_2, padding_0, padding_1, padding_2, dilation_0, dilation_1, dilation_2, output_padding_0, output_padding_1, output_padding_2, groups, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_conv_general(uint64_t* w_) {
@@ -706,8 +648,7 @@ int call_conv_general(uint64_t* w_) {
   bool flip = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_conv_general(&r_, input, weight, stride.p(), stride.n(), padding_lo.p(), padding_lo.n(), padding_hi.p(), padding_hi.n(), kernel_dilation.p(), kernel_dilation.n(), input_dilation.p(), input_dilation.n(), groups, flip, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_linalg_qr(uint64_t* w_) {
@@ -739,8 +680,7 @@ int call_linalg_svdvals(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_linalg_svdvals(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_linalg_inv(uint64_t* w_) {
@@ -748,8 +688,7 @@ int call_linalg_inv(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_linalg_inv(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_linalg_tri_inv(uint64_t* w_) {
@@ -758,8 +697,7 @@ int call_linalg_tri_inv(uint64_t* w_) {
   bool upper = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_linalg_tri_inv(&r_, a, upper, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_linalg_cholesky(uint64_t* w_) {
@@ -768,8 +706,7 @@ int call_linalg_cholesky(uint64_t* w_) {
   bool upper = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_linalg_cholesky(&r_, a, upper, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_linalg_cholesky_inv(uint64_t* w_) {
@@ -778,8 +715,7 @@ int call_linalg_cholesky_inv(uint64_t* w_) {
   bool upper = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_linalg_cholesky_inv(&r_, a, upper, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_linalg_pinv(uint64_t* w_) {
@@ -787,8 +723,7 @@ int call_linalg_pinv(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_linalg_pinv(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_linalg_lu(uint64_t* w_) {

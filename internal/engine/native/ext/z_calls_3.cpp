@@ -18,8 +18,7 @@ int call_linalg_solve(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_linalg_solve(&r_, a, b, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_linalg_solve_triangular(uint64_t* w_) {
@@ -29,8 +28,7 @@ int call_linalg_solve_triangular(uint64_t* w_) {
   bool upper = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_linalg_solve_triangular(&r_, a, b, upper, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_linalg_det(uint64_t* w_) {
@@ -38,8 +36,7 @@ int call_linalg_det(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_linalg_det(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_linalg_slogdet(uint64_t* w_) {
@@ -69,8 +66,7 @@ int call_linalg_eigvals(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_linalg_eigvals(&r_, a, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_linalg_eigh(uint64_t* w_) {
@@ -91,8 +87,7 @@ int call_linalg_eigvalsh(uint64_t* w_) {
   std::string UPLO = in_.text();
   mlx_array r_{nullptr};
   if (T.mlx_linalg_eigvalsh(&r_, a, UPLO.c_str(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_linalg_cross(uint64_t* w_) {
@@ -102,8 +97,7 @@ int call_linalg_cross(uint64_t* w_) {
   int axis = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_linalg_cross(&r_, a, b, axis, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_linalg_norm_l2(uint64_t* w_) {
@@ -113,8 +107,7 @@ int call_linalg_norm_l2(uint64_t* w_) {
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_linalg_norm_l2(&r_, a, axis.or_null(), axis.n(), keepdims, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_linalg_norm(uint64_t* w_) {
@@ -125,8 +118,7 @@ int call_linalg_norm(uint64_t* w_) {
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_linalg_norm(&r_, a, ord, axis.or_null(), axis.n(), keepdims, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_linalg_norm_matrix(uint64_t* w_) {
@@ -137,8 +129,7 @@ int call_linalg_norm_matrix(uint64_t* w_) {
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_linalg_norm_matrix(&r_, a, ord.c_str(), axis.or_null(), axis.n(), keepdims, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fft_fft(uint64_t* w_) {
@@ -149,8 +140,7 @@ int call_fft_fft(uint64_t* w_) {
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_fft_fft(&r_, a, n, axis, norm, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fft_fft2(uint64_t* w_) {
@@ -161,8 +151,7 @@ int call_fft_fft2(uint64_t* w_) {
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_fft_fft2(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fft_fftn(uint64_t* w_) {
@@ -173,8 +162,7 @@ int call_fft_fftn(uint64_t* w_) {
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_fft_fftn(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fft_ifft(uint64_t* w_) {
@@ -185,8 +173,7 @@ int call_fft_ifft(uint64_t* w_) {
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_fft_ifft(&r_, a, n, axis, norm, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fft_ifft2(uint64_t* w_) {
@@ -197,8 +184,7 @@ int call_fft_ifft2(uint64_t* w_) {
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_fft_ifft2(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fft_ifftn(uint64_t* w_) {
@@ -209,8 +195,7 @@ int call_fft_ifftn(uint64_t* w_) {
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_fft_ifftn(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fft_rfft(uint64_t* w_) {
@@ -221,8 +206,7 @@ int call_fft_rfft(uint64_t* w_) {
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_fft_rfft(&r_, a, n, axis, norm, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fft_rfft2(uint64_t* w_) {
@@ -233,8 +217,7 @@ int call_fft_rfft2(uint64_t* w_) {
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_fft_rfft2(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fft_rfftn(uint64_t* w_) {
@@ -245,8 +228,7 @@ int call_fft_rfftn(uint64_t* w_) {
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_fft_rfftn(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fft_irfft(uint64_t* w_) {
@@ -257,8 +239,7 @@ int call_fft_irfft(uint64_t* w_) {
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_fft_irfft(&r_, a, n, axis, norm, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fft_irfft2(uint64_t* w_) {
@@ -269,8 +250,7 @@ int call_fft_irfft2(uint64_t* w_) {
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_fft_irfft2(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fft_irfftn(uint64_t* w_) {
@@ -281,8 +261,7 @@ int call_fft_irfftn(uint64_t* w_) {
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_fft_irfftn(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fft_fftfreq(uint64_t* w_) {
@@ -291,8 +270,7 @@ int call_fft_fftfreq(uint64_t* w_) {
   double d = in_.real();
   mlx_array r_{nullptr};
   if (T.mlx_fft_fftfreq(&r_, n, d, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fft_rfftfreq(uint64_t* w_) {
@@ -301,8 +279,7 @@ int call_fft_rfftfreq(uint64_t* w_) {
   double d = in_.real();
   mlx_array r_{nullptr};
   if (T.mlx_fft_rfftfreq(&r_, n, d, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fft_fftshift(uint64_t* w_) {
@@ -311,8 +288,7 @@ int call_fft_fftshift(uint64_t* w_) {
   Ints axes = in_.axes();
   mlx_array r_{nullptr};
   if (T.mlx_fft_fftshift(&r_, a, axes.p(), axes.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fft_ifftshift(uint64_t* w_) {
@@ -321,8 +297,7 @@ int call_fft_ifftshift(uint64_t* w_) {
   Ints axes = in_.axes();
   mlx_array r_{nullptr};
   if (T.mlx_fft_ifftshift(&r_, a, axes.p(), axes.n(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fft_stft(uint64_t* w_) {
@@ -338,8 +313,7 @@ int call_fft_stft(uint64_t* w_) {
   bool onesided = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_fft_stft(&r_, x, n_fft, hop_length, win_length, window, center, pad_mode.c_str(), norm, onesided, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fft_istft(uint64_t* w_) {
@@ -355,8 +329,7 @@ int call_fft_istft(uint64_t* w_) {
   mlx_optional_int length = in_.opt_int();
   mlx_array r_{nullptr};
   if (T.mlx_fft_istft(&r_, stft_matrix, n_fft, hop_length, win_length, window, center, norm, onesided, length, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_key(uint64_t* w_) {
@@ -364,8 +337,7 @@ int call_random_key(uint64_t* w_) {
   uint64_t seed = in_.word();
   mlx_array r_{nullptr};
   if (T.mlx_random_key(&r_, seed)) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_split(uint64_t* w_) {
@@ -385,8 +357,7 @@ int call_random_split_num(uint64_t* w_) {
   int num = in_.integer();
   mlx_array r_{nullptr};
   if (T.mlx_random_split_num(&r_, key, num, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_bits(uint64_t* w_) {
@@ -396,8 +367,7 @@ int call_random_bits(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_bits(&r_, shape.p(), shape.n(), width, key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_uniform_range(uint64_t* w_) {
@@ -409,8 +379,7 @@ int call_random_uniform_range(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_uniform_range(&r_, low, high, shape.p(), shape.n(), dtype, key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_uniform(uint64_t* w_) {
@@ -422,8 +391,7 @@ int call_random_uniform(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_uniform(&r_, low, high, shape.p(), shape.n(), dtype, key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_normal(uint64_t* w_) {
@@ -435,8 +403,7 @@ int call_random_normal(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_normal(&r_, shape.p(), shape.n(), dtype, loc, scale, key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_normal_broadcast(uint64_t* w_) {
@@ -448,8 +415,7 @@ int call_random_normal_broadcast(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_normal_broadcast(&r_, shape.p(), shape.n(), dtype, loc, scale, key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_multivariate_normal(uint64_t* w_) {
@@ -461,8 +427,7 @@ int call_random_multivariate_normal(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_multivariate_normal(&r_, mean, cov, shape.p(), shape.n(), dtype, key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_randint_range(uint64_t* w_) {
@@ -474,8 +439,7 @@ int call_random_randint_range(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_randint_range(&r_, low, high, shape.p(), shape.n(), dtype, key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_randint(uint64_t* w_) {
@@ -487,8 +451,7 @@ int call_random_randint(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_randint(&r_, low, high, shape.p(), shape.n(), dtype, key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_bernoulli_p(uint64_t* w_) {
@@ -498,8 +461,7 @@ int call_random_bernoulli_p(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_bernoulli_p(&r_, p, shape.p(), shape.n(), key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_bernoulli(uint64_t* w_) {
@@ -509,8 +471,7 @@ int call_random_bernoulli(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_bernoulli(&r_, p, shape.p(), shape.n(), key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_truncated_normal_range(uint64_t* w_) {
@@ -522,8 +483,7 @@ int call_random_truncated_normal_range(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_truncated_normal_range(&r_, lower, upper, shape.p(), shape.n(), dtype, key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_truncated_normal(uint64_t* w_) {
@@ -535,8 +495,7 @@ int call_random_truncated_normal(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_truncated_normal(&r_, lower, upper, shape.p(), shape.n(), dtype, key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_gumbel(uint64_t* w_) {
@@ -546,8 +505,7 @@ int call_random_gumbel(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_gumbel(&r_, shape.p(), shape.n(), dtype, key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_laplace(uint64_t* w_) {
@@ -559,8 +517,7 @@ int call_random_laplace(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_laplace(&r_, shape.p(), shape.n(), dtype, loc, scale, key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_categorical(uint64_t* w_) {
@@ -570,8 +527,7 @@ int call_random_categorical(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_categorical(&r_, logits, axis, key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_categorical_num_samples(uint64_t* w_) {
@@ -582,8 +538,7 @@ int call_random_categorical_num_samples(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_categorical_num_samples(&r_, logits, axis, num_samples, key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_categorical_shape(uint64_t* w_) {
@@ -594,8 +549,7 @@ int call_random_categorical_shape(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_categorical_shape(&r_, logits, axis, shape.p(), shape.n(), key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_permutation(uint64_t* w_) {
@@ -605,8 +559,7 @@ int call_random_permutation(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_permutation(&r_, x, axis, key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_random_permutation_arange(uint64_t* w_) {
@@ -615,8 +568,7 @@ int call_random_permutation_arange(uint64_t* w_) {
   mlx_array key = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_random_permutation_arange(&r_, x, key, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fast_layer_norm(uint64_t* w_) {
@@ -627,8 +579,7 @@ int call_fast_layer_norm(uint64_t* w_) {
   float eps = (float)in_.real();
   mlx_array r_{nullptr};
   if (T.mlx_fast_layer_norm(&r_, x, weight, bias, eps, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fast_rms_norm(uint64_t* w_) {
@@ -638,8 +589,7 @@ int call_fast_rms_norm(uint64_t* w_) {
   float eps = (float)in_.real();
   mlx_array r_{nullptr};
   if (T.mlx_fast_rms_norm(&r_, x, weight, eps, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fast_rope(uint64_t* w_) {
@@ -653,8 +603,7 @@ int call_fast_rope(uint64_t* w_) {
   mlx_array freqs = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_fast_rope(&r_, x, dims, traditional, base, scale, offset, freqs, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fast_rope_dynamic(uint64_t* w_) {
@@ -668,8 +617,7 @@ int call_fast_rope_dynamic(uint64_t* w_) {
   mlx_array freqs = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_fast_rope_dynamic(&r_, x, dims, traditional, base, scale, offset, freqs, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fast_scaled_dot_product_attention(uint64_t* w_) {
@@ -684,8 +632,7 @@ int call_fast_scaled_dot_product_attention(uint64_t* w_) {
   bool force_fused = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_fast_scaled_dot_product_attention(&r_, queries, keys, values, scale, mask_mode.c_str(), mask_arr, sinks, force_fused, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fast_cross_entropy(uint64_t* w_) {
@@ -694,8 +641,7 @@ int call_fast_cross_entropy(uint64_t* w_) {
   mlx_array targets = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_fast_cross_entropy_checked(&r_, logits, targets, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_fast_gated_delta_update(uint64_t* w_) {
@@ -754,8 +700,7 @@ int call_quant_dequantize(uint64_t* w_) {
   mlx_optional_dtype dtype = in_.opt_dtype();
   mlx_array r_{nullptr};
   if (T.mlx_dequantize(&r_, w, scales, biases, group_size, bits, mode.c_str(), global_scale, dtype, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_quant_quantized_matmul(uint64_t* w_) {
@@ -770,8 +715,7 @@ int call_quant_quantized_matmul(uint64_t* w_) {
   std::string mode = in_.text();
   mlx_array r_{nullptr};
   if (T.mlx_quantized_matmul(&r_, x, w, scales, biases, transpose, group_size, bits, mode.c_str(), adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_quant_qqmm(uint64_t* w_) {
@@ -786,8 +730,7 @@ int call_quant_qqmm(uint64_t* w_) {
   mlx_array global_scale_w = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_qqmm(&r_, x, w, w_scales, group_size, bits, mode.c_str(), global_scale_x, global_scale_w, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_quant_gather_qmm(uint64_t* w_) {
@@ -806,8 +749,7 @@ int call_quant_gather_qmm(uint64_t* w_) {
   bool sorted_indices = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_gather_qmm_checked(&r_, x, w, scales, biases, lhs_indices, rhs_indices, transpose, group_size, bits, mode.c_str(), global_scale, sorted_indices, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_quant_gather_qqmm(uint64_t* w_) {
@@ -825,8 +767,7 @@ int call_quant_gather_qqmm(uint64_t* w_) {
   bool sorted_indices = in_.word() != 0;
   mlx_array r_{nullptr};
   if (T.mlx_gather_qqmm_checked(&r_, x, w, scales_w, lhs_indices, rhs_indices, group_size, bits, mode.c_str(), global_scale_x, global_scale_w, sorted_indices, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_quant_to_fp8(uint64_t* w_) {
@@ -834,8 +775,7 @@ int call_quant_to_fp8(uint64_t* w_) {
   mlx_array x = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_to_fp8(&r_, x, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 
 int call_quant_from_fp8(uint64_t* w_) {
@@ -844,7 +784,6 @@ int call_quant_from_fp8(uint64_t* w_) {
   mlx_dtype dtype = in_.dtype();
   mlx_array r_{nullptr};
   if (T.mlx_from_fp8(&r_, x, dtype, adj_stream())) return -1;
-  w_[0] = (uint64_t)r_.ctx;
-  return 0;
+  return put_one(w_, r_);
 }
 

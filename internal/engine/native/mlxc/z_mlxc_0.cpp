@@ -95,10 +95,6 @@ int mlx_floor_divide_checked(mlx_array* res, const mlx_array a, const mlx_array 
 			auto quotient = [&] {
 				if (!whole) return floor_divide(x, y, s);
 				auto q = floor_divide(x, d, s);
-				if (sign) {
-					auto exact = logical_or(equal(less(x, zero, s), less(d, zero, s), s), equal(multiply(q, d, s), x, s), s);
-					q = where(exact, q, subtract(q, one, s), s);
-				}
 				return easy ? q : where(odd, multiply(x, y, s), q, s);
 			};
 			return quotient();
@@ -171,10 +167,6 @@ int mlx_remainder_checked(mlx_array* res, const mlx_array a, const mlx_array b, 
 			auto quotient = [&] {
 				if (!whole) return floor_divide(x, y, s);
 				auto q = floor_divide(x, d, s);
-				if (sign) {
-					auto exact = logical_or(equal(less(x, zero, s), less(d, zero, s), s), equal(multiply(q, d, s), x, s), s);
-					q = where(exact, q, subtract(q, one, s), s);
-				}
 				return easy ? q : where(odd, multiply(x, y, s), q, s);
 			};
 			return remain();
@@ -247,10 +239,6 @@ int mlx_divmod_checked(mlx_vector_array* res, const mlx_array a, const mlx_array
 			auto quotient = [&] {
 				if (!whole) return floor_divide(x, y, s);
 				auto q = floor_divide(x, d, s);
-				if (sign) {
-					auto exact = logical_or(equal(less(x, zero, s), less(d, zero, s), s), equal(multiply(q, d, s), x, s), s);
-					q = where(exact, q, subtract(q, one, s), s);
-				}
 				return easy ? q : where(odd, multiply(x, y, s), q, s);
 			};
 			return std::vector<array>{quotient(), remain()};
