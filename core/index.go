@@ -40,7 +40,7 @@ const (
 	Ellipsis
 )
 
-// Open, in place of a bound of a [Range], is the end of the axis on that side.
+// Open stands for a bound of a [Range]: the end of the axis on that side.
 const Open = math.MinInt
 
 // picked is a list of indices given by the program.

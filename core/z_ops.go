@@ -13,11 +13,11 @@ import (
 // Shapes: a and b broadcast. Dtypes: the promoted dtype of a and b. Source: MLX
 // add.
 func (a *Array) Add(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpAdd)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpAdd)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // Sub returns a - b, elementwise.
@@ -25,11 +25,11 @@ func (a *Array) Add(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: the promoted dtype of a and b; unsigned
 // integers wrap around. Source: MLX subtract.
 func (a *Array) Sub(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpSubtract)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSubtract)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // Mul returns a · b, elementwise.
@@ -37,11 +37,11 @@ func (a *Array) Sub(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: the promoted dtype of a and b. Source: MLX
 // multiply.
 func (a *Array) Mul(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpMultiply)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpMultiply)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // Div returns a / b, elementwise; division by zero gives an infinity or NaN.
@@ -49,11 +49,11 @@ func (a *Array) Mul(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: the promoted dtype; integers and bool
 // become float32. Source: MLX divide.
 func (a *Array) Div(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpDivide)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpDivide)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // FloorDiv returns the quotient a / b rounded down, elementwise, for integers
@@ -62,11 +62,11 @@ func (a *Array) Div(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: real numbers; the promoted dtype of a and
 // b. Errors: a complex argument, or two bools. Source: MLX floor_divide.
 func (a *Array) FloorDiv(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpFloorDivide)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpFloorDivide)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // Remainder returns a - b·floor(a/b), elementwise: the remainder with the sign
@@ -75,11 +75,11 @@ func (a *Array) FloorDiv(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: real numbers; the promoted dtype of a and
 // b. Errors: a complex argument, or two bools. Source: MLX remainder.
 func (a *Array) Remainder(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpRemainder)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpRemainder)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // divModRaw returns FloorDiv and Remainder of a and b.
@@ -87,11 +87,11 @@ func (a *Array) Remainder(b *Array) *Array {
 // Shapes: a and b broadcast, twice. Dtypes: real numbers; the promoted dtype of
 // a and b. Errors: a complex argument, or two bools. Source: MLX divmod.
 func (a *Array) divModRaw(b *Array) []*Array {
-	var c Call
-	c.Begin(engine.OpDivmod)
-	c.Array(a)
-	c.Array(b)
-	return c.List()
+	var call Call
+	call.Begin(engine.OpDivmod)
+	call.Array(a)
+	call.Array(b)
+	return call.List()
 }
 
 // Pow returns a raised to the power b, elementwise.
@@ -99,11 +99,11 @@ func (a *Array) divModRaw(b *Array) []*Array {
 // Shapes: a and b broadcast. Dtypes: the promoted dtype of a and b; an integer
 // raised to a negative integer is 0. Source: MLX power.
 func (a *Array) Pow(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpPower)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpPower)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // Maximum returns the larger of a and b, elementwise; NaN wins.
@@ -111,11 +111,11 @@ func (a *Array) Pow(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: the promoted dtype of a and b. Source: MLX
 // maximum.
 func (a *Array) Maximum(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpMaximum)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpMaximum)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // Minimum returns the smaller of a and b, elementwise; NaN wins.
@@ -123,11 +123,11 @@ func (a *Array) Maximum(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: the promoted dtype of a and b. Source: MLX
 // minimum.
 func (a *Array) Minimum(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpMinimum)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpMinimum)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // LogAddExp returns log(exp(a) + exp(b)), elementwise, without overflow.
@@ -135,11 +135,11 @@ func (a *Array) Minimum(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: floating or complex; the promoted dtype,
 // integers become float32. Source: MLX logaddexp.
 func (a *Array) LogAddExp(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpLogaddexp)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpLogaddexp)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // ArcTan2 returns the angle of the point (b, a) in radians, in [-π, π],
@@ -148,11 +148,11 @@ func (a *Array) LogAddExp(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: real; the promoted dtype, integers become
 // float32. Source: MLX arctan2.
 func (a *Array) ArcTan2(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpArctan2)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpArctan2)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // Where returns x where condition is true (not zero) and y elsewhere,
@@ -161,12 +161,12 @@ func (a *Array) ArcTan2(b *Array) *Array {
 // Shapes: condition, x and y broadcast. Dtypes: the promoted dtype of x and y.
 // Source: MLX where.
 func Where(condition *Array, x *Array, y *Array) *Array {
-	var c Call
-	c.Begin(engine.OpWhere)
-	c.Array(condition)
-	c.Array(x)
-	c.Array(y)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpWhere)
+	call.Array(condition)
+	call.Array(x)
+	call.Array(y)
+	return call.One()
 }
 
 // Clip returns a limited to [a_min, a_max], elementwise; a bound that is nil
@@ -175,12 +175,12 @@ func Where(condition *Array, x *Array, y *Array) *Array {
 // Shapes: a and the bounds broadcast. Dtypes: the promoted dtype of a and the
 // bounds. Errors: both bounds are nil. Source: MLX clip.
 func (a *Array) Clip(aMin *Array, aMax *Array) *Array {
-	var c Call
-	c.Begin(engine.OpClip)
-	c.Array(a)
-	c.OptArray(aMin)
-	c.OptArray(aMax)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpClip)
+	call.Array(a)
+	call.OptArray(aMin)
+	call.OptArray(aMax)
+	return call.One()
 }
 
 // BitwiseAnd returns the bitwise and of a and b, elementwise.
@@ -188,11 +188,11 @@ func (a *Array) Clip(aMin *Array, aMax *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: integer or bool; the promoted dtype.
 // Errors: a floating or complex argument. Source: MLX bitwise_and.
 func (a *Array) BitwiseAnd(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpBitwiseAnd)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpBitwiseAnd)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // BitwiseOr returns the bitwise or of a and b, elementwise.
@@ -200,11 +200,11 @@ func (a *Array) BitwiseAnd(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: integer or bool; the promoted dtype.
 // Errors: a floating or complex argument. Source: MLX bitwise_or.
 func (a *Array) BitwiseOr(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpBitwiseOr)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpBitwiseOr)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // BitwiseXor returns the bitwise exclusive or of a and b, elementwise.
@@ -212,11 +212,11 @@ func (a *Array) BitwiseOr(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: integer or bool; the promoted dtype.
 // Errors: a floating or complex argument. Source: MLX bitwise_xor.
 func (a *Array) BitwiseXor(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpBitwiseXor)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpBitwiseXor)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // LeftShift returns a with its bits moved left by b places, elementwise; b is
@@ -225,11 +225,11 @@ func (a *Array) BitwiseXor(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: integer; the promoted dtype. Errors: a
 // floating or complex argument. Source: MLX left_shift.
 func (a *Array) LeftShift(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpLeftShift)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpLeftShift)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // RightShift returns a with its bits moved right by b places, elementwise;
@@ -239,11 +239,11 @@ func (a *Array) LeftShift(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: integer; the promoted dtype. Errors: a
 // floating or complex argument. Source: MLX right_shift.
 func (a *Array) RightShift(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpRightShift)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpRightShift)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // Abs returns the absolute value of each element of a; of a complex number its
@@ -251,20 +251,20 @@ func (a *Array) RightShift(b *Array) *Array {
 //
 // Shapes: that of a. Dtypes: any; complex64 becomes float32. Source: MLX abs.
 func (a *Array) Abs() *Array {
-	var c Call
-	c.Begin(engine.OpAbs)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpAbs)
+	call.Array(a)
+	return call.One()
 }
 
 // Positive returns a unchanged.
 //
 // Shapes: that of a. Dtypes: any. Source: MLX positive.
 func (a *Array) Positive() *Array {
-	var c Call
-	c.Begin(engine.OpPositive)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpPositive)
+	call.Array(a)
+	return call.One()
 }
 
 // Neg returns -a, elementwise.
@@ -272,10 +272,10 @@ func (a *Array) Positive() *Array {
 // Shapes: that of a. Dtypes: any but bool; unsigned integers wrap around.
 // Errors: a is bool. Source: MLX negative.
 func (a *Array) Neg() *Array {
-	var c Call
-	c.Begin(engine.OpNegative)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpNegative)
+	call.Array(a)
+	return call.One()
 }
 
 // Sign returns the sign of each element of a: -1, 0 or 1; of a complex number
@@ -283,10 +283,10 @@ func (a *Array) Neg() *Array {
 //
 // Shapes: that of a. Dtypes: any. Source: MLX sign.
 func (a *Array) Sign() *Array {
-	var c Call
-	c.Begin(engine.OpSign)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSign)
+	call.Array(a)
+	return call.One()
 }
 
 // Reciprocal returns 1/a, elementwise.
@@ -294,20 +294,20 @@ func (a *Array) Sign() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX reciprocal.
 func (a *Array) Reciprocal() *Array {
-	var c Call
-	c.Begin(engine.OpReciprocal)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpReciprocal)
+	call.Array(a)
+	return call.One()
 }
 
 // Square returns a², elementwise.
 //
 // Shapes: that of a. Dtypes: any. Source: MLX square.
 func (a *Array) Square() *Array {
-	var c Call
-	c.Begin(engine.OpSquare)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSquare)
+	call.Array(a)
+	return call.One()
 }
 
 // Sqrt returns the square root of each element of a; NaN for negative ones.
@@ -315,10 +315,10 @@ func (a *Array) Square() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX sqrt.
 func (a *Array) Sqrt() *Array {
-	var c Call
-	c.Begin(engine.OpSqrt)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSqrt)
+	call.Array(a)
+	return call.One()
 }
 
 // Rsqrt returns 1/√a, elementwise.
@@ -326,10 +326,10 @@ func (a *Array) Sqrt() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX rsqrt.
 func (a *Array) Rsqrt() *Array {
-	var c Call
-	c.Begin(engine.OpRsqrt)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpRsqrt)
+	call.Array(a)
+	return call.One()
 }
 
 // Exp returns e to the power of each element of a.
@@ -337,10 +337,10 @@ func (a *Array) Rsqrt() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX exp.
 func (a *Array) Exp() *Array {
-	var c Call
-	c.Begin(engine.OpExp)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpExp)
+	call.Array(a)
+	return call.One()
 }
 
 // Expm1 returns exp(a) - 1, elementwise, accurate near zero.
@@ -348,10 +348,10 @@ func (a *Array) Exp() *Array {
 // Shapes: that of a. Dtypes: floating; integers become float32. Source: MLX
 // expm1.
 func (a *Array) Expm1() *Array {
-	var c Call
-	c.Begin(engine.OpExpm1)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpExpm1)
+	call.Array(a)
+	return call.One()
 }
 
 // Log returns the natural logarithm of each element of a; NaN for negative
@@ -360,10 +360,10 @@ func (a *Array) Expm1() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX log.
 func (a *Array) Log() *Array {
-	var c Call
-	c.Begin(engine.OpLog)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpLog)
+	call.Array(a)
+	return call.One()
 }
 
 // Log2 returns the base-2 logarithm of each element of a.
@@ -371,10 +371,10 @@ func (a *Array) Log() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX log2.
 func (a *Array) Log2() *Array {
-	var c Call
-	c.Begin(engine.OpLog2)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpLog2)
+	call.Array(a)
+	return call.One()
 }
 
 // Log10 returns the base-10 logarithm of each element of a.
@@ -382,10 +382,10 @@ func (a *Array) Log2() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX log10.
 func (a *Array) Log10() *Array {
-	var c Call
-	c.Begin(engine.OpLog10)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpLog10)
+	call.Array(a)
+	return call.One()
 }
 
 // Log1p returns log(1 + a), elementwise, accurate near zero.
@@ -393,10 +393,10 @@ func (a *Array) Log10() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX log1p.
 func (a *Array) Log1p() *Array {
-	var c Call
-	c.Begin(engine.OpLog1p)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpLog1p)
+	call.Array(a)
+	return call.One()
 }
 
 // Sin returns the sine of each element of a, in radians.
@@ -404,10 +404,10 @@ func (a *Array) Log1p() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX sin.
 func (a *Array) Sin() *Array {
-	var c Call
-	c.Begin(engine.OpSin)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSin)
+	call.Array(a)
+	return call.One()
 }
 
 // Cos returns the cosine of each element of a, in radians.
@@ -415,10 +415,10 @@ func (a *Array) Sin() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX cos.
 func (a *Array) Cos() *Array {
-	var c Call
-	c.Begin(engine.OpCos)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpCos)
+	call.Array(a)
+	return call.One()
 }
 
 // Tan returns the tangent of each element of a, in radians.
@@ -426,10 +426,10 @@ func (a *Array) Cos() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX tan.
 func (a *Array) Tan() *Array {
-	var c Call
-	c.Begin(engine.OpTan)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpTan)
+	call.Array(a)
+	return call.One()
 }
 
 // ArcSin returns the inverse sine of each element of a, in [-π/2, π/2]; NaN
@@ -438,10 +438,10 @@ func (a *Array) Tan() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX arcsin.
 func (a *Array) ArcSin() *Array {
-	var c Call
-	c.Begin(engine.OpArcsin)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpArcsin)
+	call.Array(a)
+	return call.One()
 }
 
 // ArcCos returns the inverse cosine of each element of a, in [0, π]; NaN
@@ -450,10 +450,10 @@ func (a *Array) ArcSin() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX arccos.
 func (a *Array) ArcCos() *Array {
-	var c Call
-	c.Begin(engine.OpArccos)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpArccos)
+	call.Array(a)
+	return call.One()
 }
 
 // ArcTan returns the inverse tangent of each element of a, in (-π/2, π/2).
@@ -461,10 +461,10 @@ func (a *Array) ArcCos() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX arctan.
 func (a *Array) ArcTan() *Array {
-	var c Call
-	c.Begin(engine.OpArctan)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpArctan)
+	call.Array(a)
+	return call.One()
 }
 
 // Sinh returns the hyperbolic sine of each element of a.
@@ -472,10 +472,10 @@ func (a *Array) ArcTan() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX sinh.
 func (a *Array) Sinh() *Array {
-	var c Call
-	c.Begin(engine.OpSinh)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSinh)
+	call.Array(a)
+	return call.One()
 }
 
 // Cosh returns the hyperbolic cosine of each element of a.
@@ -483,10 +483,10 @@ func (a *Array) Sinh() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX cosh.
 func (a *Array) Cosh() *Array {
-	var c Call
-	c.Begin(engine.OpCosh)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpCosh)
+	call.Array(a)
+	return call.One()
 }
 
 // Tanh returns the hyperbolic tangent of each element of a.
@@ -494,10 +494,10 @@ func (a *Array) Cosh() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX tanh.
 func (a *Array) Tanh() *Array {
-	var c Call
-	c.Begin(engine.OpTanh)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpTanh)
+	call.Array(a)
+	return call.One()
 }
 
 // ArcSinh returns the inverse hyperbolic sine of each element of a.
@@ -505,10 +505,10 @@ func (a *Array) Tanh() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX arcsinh.
 func (a *Array) ArcSinh() *Array {
-	var c Call
-	c.Begin(engine.OpArcsinh)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpArcsinh)
+	call.Array(a)
+	return call.One()
 }
 
 // ArcCosh returns the inverse hyperbolic cosine of each element of a; NaN below
@@ -517,10 +517,10 @@ func (a *Array) ArcSinh() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX arccosh.
 func (a *Array) ArcCosh() *Array {
-	var c Call
-	c.Begin(engine.OpArccosh)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpArccosh)
+	call.Array(a)
+	return call.One()
 }
 
 // ArcTanh returns the inverse hyperbolic tangent of each element of a; NaN
@@ -529,10 +529,10 @@ func (a *Array) ArcCosh() *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX arctanh.
 func (a *Array) ArcTanh() *Array {
-	var c Call
-	c.Begin(engine.OpArctanh)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpArctanh)
+	call.Array(a)
+	return call.One()
 }
 
 // Sigmoid returns 1 / (1 + exp(-a)), elementwise, without overflow.
@@ -540,10 +540,10 @@ func (a *Array) ArcTanh() *Array {
 // Shapes: that of a. Dtypes: floating; integers become float32. Source: MLX
 // sigmoid.
 func (a *Array) Sigmoid() *Array {
-	var c Call
-	c.Begin(engine.OpSigmoid)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSigmoid)
+	call.Array(a)
+	return call.One()
 }
 
 // Erf returns the error function of each element of a.
@@ -551,10 +551,10 @@ func (a *Array) Sigmoid() *Array {
 // Shapes: that of a. Dtypes: floating; integers become float32. Source: MLX
 // erf.
 func (a *Array) Erf() *Array {
-	var c Call
-	c.Begin(engine.OpErf)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpErf)
+	call.Array(a)
+	return call.One()
 }
 
 // ErfInv returns the inverse error function of each element of a; NaN outside
@@ -563,10 +563,10 @@ func (a *Array) Erf() *Array {
 // Shapes: that of a. Dtypes: floating; integers become float32. Source: MLX
 // erfinv.
 func (a *Array) ErfInv() *Array {
-	var c Call
-	c.Begin(engine.OpErfinv)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpErfinv)
+	call.Array(a)
+	return call.One()
 }
 
 // Floor returns each element of a rounded down to an integer. Its gradient is
@@ -575,10 +575,10 @@ func (a *Array) ErfInv() *Array {
 // Shapes: that of a. Dtypes: real; integers are returned as they are. Source:
 // MLX floor.
 func (a *Array) Floor() *Array {
-	var c Call
-	c.Begin(engine.OpFloor)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpFloor)
+	call.Array(a)
+	return call.One()
 }
 
 // Ceil returns each element of a rounded up to an integer. Its gradient is
@@ -587,10 +587,10 @@ func (a *Array) Floor() *Array {
 // Shapes: that of a. Dtypes: real; integers are returned as they are. Source:
 // MLX ceil.
 func (a *Array) Ceil() *Array {
-	var c Call
-	c.Begin(engine.OpCeil)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpCeil)
+	call.Array(a)
+	return call.One()
 }
 
 // Trunc returns each element of a rounded towards zero. Its gradient is zero.
@@ -598,10 +598,10 @@ func (a *Array) Ceil() *Array {
 // Shapes: that of a. Dtypes: real; integers are returned as they are. Source:
 // MLX trunc.
 func (a *Array) Trunc() *Array {
-	var c Call
-	c.Begin(engine.OpTrunc)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpTrunc)
+	call.Array(a)
+	return call.One()
 }
 
 // Degrees converts each element of a from radians to degrees.
@@ -609,10 +609,10 @@ func (a *Array) Trunc() *Array {
 // Shapes: that of a. Dtypes: floating; integers become float32. Source: MLX
 // degrees.
 func (a *Array) Degrees() *Array {
-	var c Call
-	c.Begin(engine.OpDegrees)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpDegrees)
+	call.Array(a)
+	return call.One()
 }
 
 // Radians converts each element of a from degrees to radians.
@@ -620,10 +620,10 @@ func (a *Array) Degrees() *Array {
 // Shapes: that of a. Dtypes: floating; integers become float32. Source: MLX
 // radians.
 func (a *Array) Radians() *Array {
-	var c Call
-	c.Begin(engine.OpRadians)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpRadians)
+	call.Array(a)
+	return call.One()
 }
 
 // Conjugate returns the complex conjugate of each element of a; real arrays are
@@ -631,30 +631,30 @@ func (a *Array) Radians() *Array {
 //
 // Shapes: that of a. Dtypes: any. Source: MLX conjugate.
 func (a *Array) Conjugate() *Array {
-	var c Call
-	c.Begin(engine.OpConjugate)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpConjugate)
+	call.Array(a)
+	return call.One()
 }
 
 // Real returns the real part of each element of a.
 //
 // Shapes: that of a. Dtypes: any; complex64 becomes float32. Source: MLX real.
 func (a *Array) Real() *Array {
-	var c Call
-	c.Begin(engine.OpReal)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpReal)
+	call.Array(a)
+	return call.One()
 }
 
 // Imag returns the imaginary part of each element of a, zero for real arrays.
 //
 // Shapes: that of a. Dtypes: any; complex64 becomes float32. Source: MLX imag.
 func (a *Array) Imag() *Array {
-	var c Call
-	c.Begin(engine.OpImag)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpImag)
+	call.Array(a)
+	return call.One()
 }
 
 // BitwiseInvert returns a with every bit flipped, elementwise.
@@ -662,10 +662,10 @@ func (a *Array) Imag() *Array {
 // Shapes: that of a. Dtypes: integer or bool. Errors: a floating or complex
 // argument. Source: MLX bitwise_invert.
 func (a *Array) BitwiseInvert() *Array {
-	var c Call
-	c.Begin(engine.OpBitwiseInvert)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpBitwiseInvert)
+	call.Array(a)
+	return call.One()
 }
 
 // Round returns each element of a rounded to the nearest integer, halves to the
@@ -674,11 +674,11 @@ func (a *Array) BitwiseInvert() *Array {
 // Shapes: that of a. Dtypes: any; integers are returned as they are unless
 // decimals is negative. Source: MLX round.
 func (a *Array) Round() *Array {
-	var c Call
-	c.Begin(engine.OpRound)
-	c.Array(a)
-	c.Int(0)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpRound)
+	call.Array(a)
+	call.Int(0)
+	return call.One()
 }
 
 // RoundTo is Round to that many decimal places; a negative number rounds to
@@ -687,11 +687,11 @@ func (a *Array) Round() *Array {
 // Shapes: that of a. Dtypes: any; integers are returned as they are unless
 // decimals is negative. Source: MLX round.
 func (a *Array) RoundTo(decimals int) *Array {
-	var c Call
-	c.Begin(engine.OpRound)
-	c.Array(a)
-	c.Int(decimals)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpRound)
+	call.Array(a)
+	call.Int(decimals)
+	return call.One()
 }
 
 // NaNToNum returns a with NaN replaced by nan and the infinities by posinf and
@@ -701,23 +701,23 @@ func (a *Array) RoundTo(decimals int) *Array {
 // Shapes: that of a. Dtypes: real; only floating arrays change. Source: MLX
 // nan_to_num.
 func (a *Array) NaNToNum(nan float64, posinf float64, neginf float64) *Array {
-	var c Call
-	c.Begin(engine.OpNanToNum)
-	c.Array(a)
-	c.Float(nan)
-	c.OptFloat(posinf)
-	c.OptFloat(neginf)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpNanToNum)
+	call.Array(a)
+	call.Float(nan)
+	call.OptFloat(posinf)
+	call.OptFloat(neginf)
+	return call.One()
 }
 
 // StopGradient returns a and lets no gradient pass.
 //
 // Shapes: that of a. Dtypes: any. Source: MLX stop_gradient.
 func (a *Array) StopGradient() *Array {
-	var c Call
-	c.Begin(engine.OpStopGradient)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpStopGradient)
+	call.Array(a)
+	return call.One()
 }
 
 // Equal returns whether a = b, elementwise; NaN equals nothing.
@@ -725,11 +725,11 @@ func (a *Array) StopGradient() *Array {
 // Shapes: a and b broadcast. Dtypes: any; the result is bool. Source: MLX
 // equal.
 func (a *Array) Equal(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpEqual)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpEqual)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // NotEqual returns whether a ≠ b, elementwise; NaN differs from everything.
@@ -737,22 +737,22 @@ func (a *Array) Equal(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: any; the result is bool. Source: MLX
 // not_equal.
 func (a *Array) NotEqual(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpNotEqual)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpNotEqual)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // Less returns whether a < b, elementwise.
 //
 // Shapes: a and b broadcast. Dtypes: any; the result is bool. Source: MLX less.
 func (a *Array) Less(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpLess)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpLess)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // LessEqual returns whether a ≤ b, elementwise.
@@ -760,11 +760,11 @@ func (a *Array) Less(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: any; the result is bool. Source: MLX
 // less_equal.
 func (a *Array) LessEqual(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpLessEqual)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpLessEqual)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // Greater returns whether a > b, elementwise.
@@ -772,11 +772,11 @@ func (a *Array) LessEqual(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: any; the result is bool. Source: MLX
 // greater.
 func (a *Array) Greater(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpGreater)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpGreater)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // GreaterEqual returns whether a ≥ b, elementwise.
@@ -784,11 +784,11 @@ func (a *Array) Greater(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: any; the result is bool. Source: MLX
 // greater_equal.
 func (a *Array) GreaterEqual(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpGreaterEqual)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpGreaterEqual)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // LogicalAnd returns whether a and b are both true (not zero), elementwise.
@@ -796,11 +796,11 @@ func (a *Array) GreaterEqual(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: any; the result is bool. Source: MLX
 // logical_and.
 func (a *Array) LogicalAnd(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpLogicalAnd)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpLogicalAnd)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // LogicalOr returns whether a or b is true (not zero), elementwise.
@@ -808,11 +808,11 @@ func (a *Array) LogicalAnd(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: any; the result is bool. Source: MLX
 // logical_or.
 func (a *Array) LogicalOr(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpLogicalOr)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpLogicalOr)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // LogicalXor returns whether exactly one of a and b is true (not zero),
@@ -821,71 +821,71 @@ func (a *Array) LogicalOr(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: any; the result is bool. Source: MLX
 // logical_xor.
 func (a *Array) LogicalXor(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpLogicalXor)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpLogicalXor)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // LogicalNot returns whether each element of a is false (zero).
 //
 // Shapes: that of a. Dtypes: any; the result is bool. Source: MLX logical_not.
 func (a *Array) LogicalNot() *Array {
-	var c Call
-	c.Begin(engine.OpLogicalNot)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpLogicalNot)
+	call.Array(a)
+	return call.One()
 }
 
 // IsNaN returns whether each element of a is NaN.
 //
 // Shapes: that of a. Dtypes: any; the result is bool. Source: MLX isnan.
 func (a *Array) IsNaN() *Array {
-	var c Call
-	c.Begin(engine.OpIsnan)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpIsnan)
+	call.Array(a)
+	return call.One()
 }
 
 // IsInf returns whether each element of a is an infinity.
 //
 // Shapes: that of a. Dtypes: any; the result is bool. Source: MLX isinf.
 func (a *Array) IsInf() *Array {
-	var c Call
-	c.Begin(engine.OpIsinf)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpIsinf)
+	call.Array(a)
+	return call.One()
 }
 
 // IsFinite returns whether each element of a is neither NaN nor an infinity.
 //
 // Shapes: that of a. Dtypes: any; the result is bool. Source: MLX isfinite.
 func (a *Array) IsFinite() *Array {
-	var c Call
-	c.Begin(engine.OpIsfinite)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpIsfinite)
+	call.Array(a)
+	return call.One()
 }
 
 // IsPosInf returns whether each element of a is +Inf.
 //
 // Shapes: that of a. Dtypes: any; the result is bool. Source: MLX isposinf.
 func (a *Array) IsPosInf() *Array {
-	var c Call
-	c.Begin(engine.OpIsposinf)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpIsposinf)
+	call.Array(a)
+	return call.One()
 }
 
 // IsNegInf returns whether each element of a is -Inf.
 //
 // Shapes: that of a. Dtypes: any; the result is bool. Source: MLX isneginf.
 func (a *Array) IsNegInf() *Array {
-	var c Call
-	c.Begin(engine.OpIsneginf)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpIsneginf)
+	call.Array(a)
+	return call.One()
 }
 
 // ArrayEqual returns whether a and b have the same shape and elements, as a
@@ -893,24 +893,24 @@ func (a *Array) IsNegInf() *Array {
 //
 // Shapes: any → (). Dtypes: any; the result is bool. Source: MLX array_equal.
 func (a *Array) ArrayEqual(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpArrayEqual)
-	c.Array(a)
-	c.Array(b)
-	c.Bool(false)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpArrayEqual)
+	call.Array(a)
+	call.Array(b)
+	call.Bool(false)
+	return call.One()
 }
 
 // ArrayEqualNaN is ArrayEqual where NaN equals NaN.
 //
 // Shapes: any → (). Dtypes: any; the result is bool. Source: MLX array_equal.
 func (a *Array) ArrayEqualNaN(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpArrayEqual)
-	c.Array(a)
-	c.Array(b)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpArrayEqual)
+	call.Array(a)
+	call.Array(b)
+	call.Bool(true)
+	return call.One()
 }
 
 // IsClose returns whether |a - b| ≤ 1e-8 + 1e-5·|b|, elementwise.
@@ -918,14 +918,14 @@ func (a *Array) ArrayEqualNaN(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: any; the result is bool. Source: MLX
 // isclose.
 func (a *Array) IsClose(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpIsclose)
-	c.Array(a)
-	c.Array(b)
-	c.Float(1e-5)
-	c.Float(1e-8)
-	c.Bool(false)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpIsclose)
+	call.Array(a)
+	call.Array(b)
+	call.Float(1e-5)
+	call.Float(1e-8)
+	call.Bool(false)
+	return call.One()
 }
 
 // IsCloseWith returns whether |a - b| ≤ atol + rtol·|b|, elementwise; with
@@ -934,14 +934,14 @@ func (a *Array) IsClose(b *Array) *Array {
 // Shapes: a and b broadcast. Dtypes: any; the result is bool. Source: MLX
 // isclose.
 func (a *Array) IsCloseWith(b *Array, rtol float64, atol float64, equalNan bool) *Array {
-	var c Call
-	c.Begin(engine.OpIsclose)
-	c.Array(a)
-	c.Array(b)
-	c.Float(rtol)
-	c.Float(atol)
-	c.Bool(equalNan)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpIsclose)
+	call.Array(a)
+	call.Array(b)
+	call.Float(rtol)
+	call.Float(atol)
+	call.Bool(equalNan)
+	return call.One()
 }
 
 // AllClose returns whether IsClose holds for every element, as a bool scalar.
@@ -949,14 +949,14 @@ func (a *Array) IsCloseWith(b *Array, rtol float64, atol float64, equalNan bool)
 // Shapes: a and b broadcast → (). Dtypes: any; the result is bool. Source:
 // MLX allclose.
 func (a *Array) AllClose(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpAllclose)
-	c.Array(a)
-	c.Array(b)
-	c.Float(1e-5)
-	c.Float(1e-8)
-	c.Bool(false)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpAllclose)
+	call.Array(a)
+	call.Array(b)
+	call.Float(1e-5)
+	call.Float(1e-8)
+	call.Bool(false)
+	return call.One()
 }
 
 // AllCloseWith returns whether IsCloseWith holds for every element, as a bool
@@ -965,14 +965,14 @@ func (a *Array) AllClose(b *Array) *Array {
 // Shapes: a and b broadcast → (). Dtypes: any; the result is bool. Source:
 // MLX allclose.
 func (a *Array) AllCloseWith(b *Array, rtol float64, atol float64, equalNan bool) *Array {
-	var c Call
-	c.Begin(engine.OpAllclose)
-	c.Array(a)
-	c.Array(b)
-	c.Float(rtol)
-	c.Float(atol)
-	c.Bool(equalNan)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpAllclose)
+	call.Array(a)
+	call.Array(b)
+	call.Float(rtol)
+	call.Float(atol)
+	call.Bool(equalNan)
+	return call.One()
 }
 
 // Sum returns the sum of a over axes, over all of them when none is given.
@@ -980,12 +980,12 @@ func (a *Array) AllCloseWith(b *Array, rtol float64, atol float64, equalNan bool
 // Shapes: the axes of a without those reduced. Dtypes: a's; bool becomes int32,
 // integers of fewer bits int32 or uint32. Source: MLX sum.
 func (a *Array) Sum(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpSum)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(false)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSum)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(false)
+	return call.One()
 }
 
 // SumKeep is Sum that keeps the reduced axes with size 1.
@@ -993,12 +993,12 @@ func (a *Array) Sum(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: a's; bool becomes int32,
 // integers of fewer bits int32 or uint32. Source: MLX sum.
 func (a *Array) SumKeep(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpSum)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSum)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(true)
+	return call.One()
 }
 
 // Prod returns the product of a over axes, over all of them when none is given.
@@ -1006,12 +1006,12 @@ func (a *Array) SumKeep(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: a's; bool becomes int32,
 // integers of fewer bits int32 or uint32. Source: MLX prod.
 func (a *Array) Prod(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpProd)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(false)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpProd)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(false)
+	return call.One()
 }
 
 // ProdKeep is Prod that keeps the reduced axes with size 1.
@@ -1019,12 +1019,12 @@ func (a *Array) Prod(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: a's; bool becomes int32,
 // integers of fewer bits int32 or uint32. Source: MLX prod.
 func (a *Array) ProdKeep(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpProd)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpProd)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(true)
+	return call.One()
 }
 
 // Mean returns the mean of a over axes, over all of them when none is given.
@@ -1032,12 +1032,12 @@ func (a *Array) ProdKeep(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: floating or complex;
 // integers become float32. Source: MLX mean.
 func (a *Array) Mean(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpMean)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(false)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpMean)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(false)
+	return call.One()
 }
 
 // MeanKeep is Mean that keeps the reduced axes with size 1.
@@ -1045,12 +1045,12 @@ func (a *Array) Mean(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: floating or complex;
 // integers become float32. Source: MLX mean.
 func (a *Array) MeanKeep(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpMean)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpMean)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(true)
+	return call.One()
 }
 
 // Max returns the largest element of a over axes, over all of them when none is
@@ -1059,12 +1059,12 @@ func (a *Array) MeanKeep(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: a's. Errors: a reduced
 // axis has size 0. Source: MLX max.
 func (a *Array) Max(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpMax)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(false)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpMax)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(false)
+	return call.One()
 }
 
 // MaxKeep is Max that keeps the reduced axes with size 1.
@@ -1072,12 +1072,12 @@ func (a *Array) Max(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: a's. Errors: a reduced
 // axis has size 0. Source: MLX max.
 func (a *Array) MaxKeep(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpMax)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpMax)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(true)
+	return call.One()
 }
 
 // Min returns the smallest element of a over axes, over all of them when none
@@ -1086,12 +1086,12 @@ func (a *Array) MaxKeep(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: a's. Errors: a reduced
 // axis has size 0. Source: MLX min.
 func (a *Array) Min(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpMin)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(false)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpMin)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(false)
+	return call.One()
 }
 
 // MinKeep is Min that keeps the reduced axes with size 1.
@@ -1099,12 +1099,12 @@ func (a *Array) Min(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: a's. Errors: a reduced
 // axis has size 0. Source: MLX min.
 func (a *Array) MinKeep(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpMin)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpMin)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(true)
+	return call.One()
 }
 
 // MinMax returns the smallest and the largest element of a over axes, over all
@@ -1113,13 +1113,13 @@ func (a *Array) MinKeep(axes ...int) *Array {
 // Shapes: the axes of a without those reduced, twice. Dtypes: a's. Errors: a
 // reduced axis has size 0. Source: MLX minmax.
 func (a *Array) MinMax(axes ...int) (lo *Array, hi *Array) {
-	var c Call
-	c.Begin(engine.OpMinmax)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(false)
-	r := c.Many(2)
-	return r[0], r[1]
+	var call Call
+	call.Begin(engine.OpMinmax)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(false)
+	res := call.Many(2)
+	return res[0], res[1]
 }
 
 // MinMaxKeep is MinMax that keeps the reduced axes with size 1.
@@ -1127,13 +1127,13 @@ func (a *Array) MinMax(axes ...int) (lo *Array, hi *Array) {
 // Shapes: the axes of a without those reduced, twice. Dtypes: a's. Errors: a
 // reduced axis has size 0. Source: MLX minmax.
 func (a *Array) MinMaxKeep(axes ...int) (lo *Array, hi *Array) {
-	var c Call
-	c.Begin(engine.OpMinmax)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(true)
-	r := c.Many(2)
-	return r[0], r[1]
+	var call Call
+	call.Begin(engine.OpMinmax)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(true)
+	res := call.Many(2)
+	return res[0], res[1]
 }
 
 // All returns whether every element of a is true (not zero) over axes, over all
@@ -1142,12 +1142,12 @@ func (a *Array) MinMaxKeep(axes ...int) (lo *Array, hi *Array) {
 // Shapes: the axes of a without those reduced. Dtypes: any; the result is bool.
 // Source: MLX all.
 func (a *Array) All(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpAll)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(false)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpAll)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(false)
+	return call.One()
 }
 
 // AllKeep is All that keeps the reduced axes with size 1.
@@ -1155,12 +1155,12 @@ func (a *Array) All(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: any; the result is bool.
 // Source: MLX all.
 func (a *Array) AllKeep(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpAll)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpAll)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(true)
+	return call.One()
 }
 
 // Any returns whether some element of a is true (not zero) over axes, over all
@@ -1169,12 +1169,12 @@ func (a *Array) AllKeep(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: any; the result is bool.
 // Source: MLX any.
 func (a *Array) Any(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpAny)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(false)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpAny)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(false)
+	return call.One()
 }
 
 // AnyKeep is Any that keeps the reduced axes with size 1.
@@ -1182,12 +1182,12 @@ func (a *Array) Any(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: any; the result is bool.
 // Source: MLX any.
 func (a *Array) AnyKeep(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpAny)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpAny)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(true)
+	return call.One()
 }
 
 // CountNonzero returns the number of elements of a that are not zero over axes,
@@ -1196,12 +1196,12 @@ func (a *Array) AnyKeep(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: any; the result is
 // int32. Source: MLX count_nonzero.
 func (a *Array) CountNonzero(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpCountNonzero)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(false)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpCountNonzero)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(false)
+	return call.One()
 }
 
 // CountNonzeroKeep is CountNonzero that keeps the reduced axes with size 1.
@@ -1209,12 +1209,12 @@ func (a *Array) CountNonzero(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: any; the result is
 // int32. Source: MLX count_nonzero.
 func (a *Array) CountNonzeroKeep(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpCountNonzero)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpCountNonzero)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(true)
+	return call.One()
 }
 
 // Median returns the median of a, the mean of the two middle elements where
@@ -1223,12 +1223,12 @@ func (a *Array) CountNonzeroKeep(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: floating; integers
 // become float32. Errors: a reduced axis has size 0. Source: MLX median.
 func (a *Array) Median(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpMedian)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(false)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpMedian)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(false)
+	return call.One()
 }
 
 // MedianKeep is Median that keeps the reduced axes with size 1.
@@ -1236,12 +1236,12 @@ func (a *Array) Median(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: floating; integers
 // become float32. Errors: a reduced axis has size 0. Source: MLX median.
 func (a *Array) MedianKeep(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpMedian)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpMedian)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(true)
+	return call.One()
 }
 
 // Var returns the variance of a over axes, over all of them when none is given.
@@ -1249,13 +1249,13 @@ func (a *Array) MedianKeep(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: floating; integers
 // become float32. Source: MLX var.
 func (a *Array) Var(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpVar)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(false)
-	c.Int(0)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpVar)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(false)
+	call.Int(0)
+	return call.One()
 }
 
 // VarKeep is Var that keeps the reduced axes with size 1.
@@ -1263,13 +1263,13 @@ func (a *Array) Var(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: floating; integers
 // become float32. Source: MLX var.
 func (a *Array) VarKeep(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpVar)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(true)
-	c.Int(0)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpVar)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(true)
+	call.Int(0)
+	return call.One()
 }
 
 // VarWith is Var that divides by n - ddof, n being the number of elements
@@ -1278,13 +1278,13 @@ func (a *Array) VarKeep(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: floating; integers
 // become float32. Source: MLX var.
 func (a *Array) VarWith(ddof int, keepdims bool, axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpVar)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(keepdims)
-	c.Int(ddof)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpVar)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(keepdims)
+	call.Int(ddof)
+	return call.One()
 }
 
 // Std returns the standard deviation of a, the square root of Var, over axes,
@@ -1293,13 +1293,13 @@ func (a *Array) VarWith(ddof int, keepdims bool, axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: floating; integers
 // become float32. Source: MLX std.
 func (a *Array) Std(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpStd)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(false)
-	c.Int(0)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpStd)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(false)
+	call.Int(0)
+	return call.One()
 }
 
 // StdKeep is Std that keeps the reduced axes with size 1.
@@ -1307,13 +1307,13 @@ func (a *Array) Std(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: floating; integers
 // become float32. Source: MLX std.
 func (a *Array) StdKeep(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpStd)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(true)
-	c.Int(0)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpStd)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(true)
+	call.Int(0)
+	return call.One()
 }
 
 // StdWith is Std that divides by n - ddof, n being the number of elements
@@ -1322,13 +1322,13 @@ func (a *Array) StdKeep(axes ...int) *Array {
 // Shapes: the axes of a without those reduced. Dtypes: floating; integers
 // become float32. Source: MLX std.
 func (a *Array) StdWith(ddof int, keepdims bool, axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpStd)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(keepdims)
-	c.Int(ddof)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpStd)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(keepdims)
+	call.Int(ddof)
+	return call.One()
 }
 
 // LogSumExp returns log(Σ exp(a)) over axes, over all of them when none is
@@ -1338,12 +1338,12 @@ func (a *Array) StdWith(ddof int, keepdims bool, axes ...int) *Array {
 // integers become float32. Errors: a reduced axis has size 0. Source: MLX
 // logsumexp.
 func (a *Array) LogSumExp(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpLogsumexp)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(false)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpLogsumexp)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(false)
+	return call.One()
 }
 
 // LogSumExpKeep is LogSumExp that keeps the reduced axes with size 1.
@@ -1352,12 +1352,12 @@ func (a *Array) LogSumExp(axes ...int) *Array {
 // integers become float32. Errors: a reduced axis has size 0. Source: MLX
 // logsumexp.
 func (a *Array) LogSumExpKeep(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpLogsumexp)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpLogsumexp)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(true)
+	return call.One()
 }
 
 // Softmax returns exp(a) / Σ exp(a) with the sum over axes, over all of them
@@ -1366,12 +1366,12 @@ func (a *Array) LogSumExpKeep(axes ...int) *Array {
 // Shapes: that of a. Dtypes: floating; integers become float32. Source: MLX
 // softmax.
 func (a *Array) Softmax(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpSoftmax)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(false)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSoftmax)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(false)
+	return call.One()
 }
 
 // SoftmaxPrecise is Softmax that computes in float32 whatever the dtype of a.
@@ -1379,12 +1379,12 @@ func (a *Array) Softmax(axes ...int) *Array {
 // Shapes: that of a. Dtypes: floating; integers become float32. Source: MLX
 // softmax.
 func (a *Array) SoftmaxPrecise(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpSoftmax)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSoftmax)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(true)
+	return call.One()
 }
 
 // ArgMax returns the index of the largest element of a along axis, the first of
@@ -1393,12 +1393,12 @@ func (a *Array) SoftmaxPrecise(axes ...int) *Array {
 // Shapes: the axes of a without axis. Dtypes: real; the result is uint32.
 // Errors: axis has size 0. Source: MLX argmax.
 func (a *Array) ArgMax(axis int) *Array {
-	var c Call
-	c.Begin(engine.OpArgmax)
-	c.Array(a)
-	c.Int(axis)
-	c.Bool(false)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpArgmax)
+	call.Array(a)
+	call.Int(axis)
+	call.Bool(false)
+	return call.One()
 }
 
 // ArgMaxKeep is ArgMax that keeps axis with size 1.
@@ -1406,12 +1406,12 @@ func (a *Array) ArgMax(axis int) *Array {
 // Shapes: the axes of a without axis. Dtypes: real; the result is uint32.
 // Errors: axis has size 0. Source: MLX argmax.
 func (a *Array) ArgMaxKeep(axis int) *Array {
-	var c Call
-	c.Begin(engine.OpArgmax)
-	c.Array(a)
-	c.Int(axis)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpArgmax)
+	call.Array(a)
+	call.Int(axis)
+	call.Bool(true)
+	return call.One()
 }
 
 // ArgMin returns the index of the smallest element of a along axis, the first
@@ -1420,12 +1420,12 @@ func (a *Array) ArgMaxKeep(axis int) *Array {
 // Shapes: the axes of a without axis. Dtypes: real; the result is uint32.
 // Errors: axis has size 0. Source: MLX argmin.
 func (a *Array) ArgMin(axis int) *Array {
-	var c Call
-	c.Begin(engine.OpArgmin)
-	c.Array(a)
-	c.Int(axis)
-	c.Bool(false)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpArgmin)
+	call.Array(a)
+	call.Int(axis)
+	call.Bool(false)
+	return call.One()
 }
 
 // ArgMinKeep is ArgMin that keeps axis with size 1.
@@ -1433,25 +1433,25 @@ func (a *Array) ArgMin(axis int) *Array {
 // Shapes: the axes of a without axis. Dtypes: real; the result is uint32.
 // Errors: axis has size 0. Source: MLX argmin.
 func (a *Array) ArgMinKeep(axis int) *Array {
-	var c Call
-	c.Begin(engine.OpArgmin)
-	c.Array(a)
-	c.Int(axis)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpArgmin)
+	call.Array(a)
+	call.Int(axis)
+	call.Bool(true)
+	return call.One()
 }
 
 // CumSum returns the running sums of a along axis.
 //
 // Shapes: that of a. Dtypes: a's; bool becomes int32. Source: MLX cumsum.
 func (a *Array) CumSum(axis int) *Array {
-	var c Call
-	c.Begin(engine.OpCumsum)
-	c.Array(a)
-	c.Int(axis)
-	c.Bool(false)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpCumsum)
+	call.Array(a)
+	call.Int(axis)
+	call.Bool(false)
+	call.Bool(true)
+	return call.One()
 }
 
 // CumSumWith is CumSum that with reverse runs from the end, and without
@@ -1459,26 +1459,26 @@ func (a *Array) CumSum(axis int) *Array {
 //
 // Shapes: that of a. Dtypes: a's; bool becomes int32. Source: MLX cumsum.
 func (a *Array) CumSumWith(axis int, reverse bool, inclusive bool) *Array {
-	var c Call
-	c.Begin(engine.OpCumsum)
-	c.Array(a)
-	c.Int(axis)
-	c.Bool(reverse)
-	c.Bool(inclusive)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpCumsum)
+	call.Array(a)
+	call.Int(axis)
+	call.Bool(reverse)
+	call.Bool(inclusive)
+	return call.One()
 }
 
 // CumProd returns the running products of a along axis.
 //
 // Shapes: that of a. Dtypes: a's. Source: MLX cumprod.
 func (a *Array) CumProd(axis int) *Array {
-	var c Call
-	c.Begin(engine.OpCumprod)
-	c.Array(a)
-	c.Int(axis)
-	c.Bool(false)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpCumprod)
+	call.Array(a)
+	call.Int(axis)
+	call.Bool(false)
+	call.Bool(true)
+	return call.One()
 }
 
 // CumProdWith is CumProd that with reverse runs from the end, and without
@@ -1486,26 +1486,26 @@ func (a *Array) CumProd(axis int) *Array {
 //
 // Shapes: that of a. Dtypes: a's. Source: MLX cumprod.
 func (a *Array) CumProdWith(axis int, reverse bool, inclusive bool) *Array {
-	var c Call
-	c.Begin(engine.OpCumprod)
-	c.Array(a)
-	c.Int(axis)
-	c.Bool(reverse)
-	c.Bool(inclusive)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpCumprod)
+	call.Array(a)
+	call.Int(axis)
+	call.Bool(reverse)
+	call.Bool(inclusive)
+	return call.One()
 }
 
 // CumMax returns the running maxima of a along axis.
 //
 // Shapes: that of a. Dtypes: a's. Source: MLX cummax.
 func (a *Array) CumMax(axis int) *Array {
-	var c Call
-	c.Begin(engine.OpCummax)
-	c.Array(a)
-	c.Int(axis)
-	c.Bool(false)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpCummax)
+	call.Array(a)
+	call.Int(axis)
+	call.Bool(false)
+	call.Bool(true)
+	return call.One()
 }
 
 // CumMaxWith is CumMax that with reverse runs from the end, and without
@@ -1513,26 +1513,26 @@ func (a *Array) CumMax(axis int) *Array {
 //
 // Shapes: that of a. Dtypes: a's. Source: MLX cummax.
 func (a *Array) CumMaxWith(axis int, reverse bool, inclusive bool) *Array {
-	var c Call
-	c.Begin(engine.OpCummax)
-	c.Array(a)
-	c.Int(axis)
-	c.Bool(reverse)
-	c.Bool(inclusive)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpCummax)
+	call.Array(a)
+	call.Int(axis)
+	call.Bool(reverse)
+	call.Bool(inclusive)
+	return call.One()
 }
 
 // CumMin returns the running minima of a along axis.
 //
 // Shapes: that of a. Dtypes: a's. Source: MLX cummin.
 func (a *Array) CumMin(axis int) *Array {
-	var c Call
-	c.Begin(engine.OpCummin)
-	c.Array(a)
-	c.Int(axis)
-	c.Bool(false)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpCummin)
+	call.Array(a)
+	call.Int(axis)
+	call.Bool(false)
+	call.Bool(true)
+	return call.One()
 }
 
 // CumMinWith is CumMin that with reverse runs from the end, and without
@@ -1540,13 +1540,13 @@ func (a *Array) CumMin(axis int) *Array {
 //
 // Shapes: that of a. Dtypes: a's. Source: MLX cummin.
 func (a *Array) CumMinWith(axis int, reverse bool, inclusive bool) *Array {
-	var c Call
-	c.Begin(engine.OpCummin)
-	c.Array(a)
-	c.Int(axis)
-	c.Bool(reverse)
-	c.Bool(inclusive)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpCummin)
+	call.Array(a)
+	call.Int(axis)
+	call.Bool(reverse)
+	call.Bool(inclusive)
+	return call.One()
 }
 
 // LogCumSumExp returns the running log(Σ exp(a)) along axis.
@@ -1554,13 +1554,13 @@ func (a *Array) CumMinWith(axis int, reverse bool, inclusive bool) *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX logcumsumexp.
 func (a *Array) LogCumSumExp(axis int) *Array {
-	var c Call
-	c.Begin(engine.OpLogcumsumexp)
-	c.Array(a)
-	c.Int(axis)
-	c.Bool(false)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpLogcumsumexp)
+	call.Array(a)
+	call.Int(axis)
+	call.Bool(false)
+	call.Bool(true)
+	return call.One()
 }
 
 // LogCumSumExpWith is LogCumSumExp that with reverse runs from the end, and
@@ -1569,13 +1569,13 @@ func (a *Array) LogCumSumExp(axis int) *Array {
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX logcumsumexp.
 func (a *Array) LogCumSumExpWith(axis int, reverse bool, inclusive bool) *Array {
-	var c Call
-	c.Begin(engine.OpLogcumsumexp)
-	c.Array(a)
-	c.Int(axis)
-	c.Bool(reverse)
-	c.Bool(inclusive)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpLogcumsumexp)
+	call.Array(a)
+	call.Int(axis)
+	call.Bool(reverse)
+	call.Bool(inclusive)
+	return call.One()
 }
 
 // Diff returns the differences of neighbours along axis: y[i] = a[i+1] - a[i].
@@ -1583,12 +1583,12 @@ func (a *Array) LogCumSumExpWith(axis int, reverse bool, inclusive bool) *Array 
 // Shapes: that of a, axis shorter by n. Dtypes: any; bool differences are
 // exclusive or. Errors: n is negative. Source: MLX diff.
 func (a *Array) Diff(axis int) *Array {
-	var c Call
-	c.Begin(engine.OpDiff)
-	c.Array(a)
-	c.Int(1)
-	c.Int(axis)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpDiff)
+	call.Array(a)
+	call.Int(1)
+	call.Int(axis)
+	return call.One()
 }
 
 // DiffN is Diff applied n times.
@@ -1596,12 +1596,12 @@ func (a *Array) Diff(axis int) *Array {
 // Shapes: that of a, axis shorter by n. Dtypes: any; bool differences are
 // exclusive or. Errors: n is negative. Source: MLX diff.
 func (a *Array) DiffN(n int, axis int) *Array {
-	var c Call
-	c.Begin(engine.OpDiff)
-	c.Array(a)
-	c.Int(n)
-	c.Int(axis)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpDiff)
+	call.Array(a)
+	call.Int(n)
+	call.Int(axis)
+	return call.One()
 }
 
 // Reshape returns a with another shape and the same elements in row-major
@@ -1610,11 +1610,11 @@ func (a *Array) DiffN(n int, axis int) *Array {
 // Shapes: any → shape, of the same size. Dtypes: any. Errors: the sizes
 // differ. Source: MLX reshape.
 func (a *Array) Reshape(shape ...int) *Array {
-	var c Call
-	c.Begin(engine.OpReshape)
-	c.Array(a)
-	c.Shape(shape)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpReshape)
+	call.Array(a)
+	call.Shape(shape)
+	return call.One()
 }
 
 // Flatten returns the elements of a in row-major order as a vector.
@@ -1622,12 +1622,12 @@ func (a *Array) Reshape(shape ...int) *Array {
 // Shapes: the merged axes become one. Dtypes: any. Errors: start_axis lies
 // after end_axis. Source: MLX flatten.
 func (a *Array) Flatten() *Array {
-	var c Call
-	c.Begin(engine.OpFlatten)
-	c.Array(a)
-	c.Int(0)
-	c.Int(-1)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpFlatten)
+	call.Array(a)
+	call.Int(0)
+	call.Int(-1)
+	return call.One()
 }
 
 // FlattenAxes merges the axes of a from start_axis to end_axis, both included.
@@ -1635,12 +1635,12 @@ func (a *Array) Flatten() *Array {
 // Shapes: the merged axes become one. Dtypes: any. Errors: start_axis lies
 // after end_axis. Source: MLX flatten.
 func (a *Array) FlattenAxes(startAxis int, endAxis int) *Array {
-	var c Call
-	c.Begin(engine.OpFlatten)
-	c.Array(a)
-	c.Int(startAxis)
-	c.Int(endAxis)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpFlatten)
+	call.Array(a)
+	call.Int(startAxis)
+	call.Int(endAxis)
+	return call.One()
 }
 
 // Unflatten splits axis of a into several axes; one size may be -1 and is
@@ -1649,22 +1649,22 @@ func (a *Array) FlattenAxes(startAxis int, endAxis int) *Array {
 // Shapes: axis is replaced by shape. Dtypes: any. Errors: the sizes differ, or
 // shape is empty. Source: MLX unflatten.
 func (a *Array) Unflatten(axis int, shape ...int) *Array {
-	var c Call
-	c.Begin(engine.OpUnflatten)
-	c.Array(a)
-	c.Int(axis)
-	c.Shape(shape)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpUnflatten)
+	call.Array(a)
+	call.Int(axis)
+	call.Shape(shape)
+	return call.One()
 }
 
 // squeezeAll returns a without its axes of size 1.
 //
 // Shapes: the axes of a whose size is not 1. Dtypes: any. Source: MLX squeeze.
 func (a *Array) squeezeAll() *Array {
-	var c Call
-	c.Begin(engine.OpSqueeze)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSqueeze)
+	call.Array(a)
+	return call.One()
 }
 
 // squeezeAxes returns a without the given axes, whose size is 1.
@@ -1672,11 +1672,11 @@ func (a *Array) squeezeAll() *Array {
 // Shapes: the other axes of a. Dtypes: any. Errors: an axis has another size
 // than 1. Source: MLX squeeze.
 func (a *Array) squeezeAxes(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpSqueezeAxes)
-	c.Array(a)
-	c.Ints(axes)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSqueezeAxes)
+	call.Array(a)
+	call.Ints(axes)
+	return call.One()
 }
 
 // ExpandDims returns a with new axes of size 1; axes are positions in the
@@ -1685,11 +1685,11 @@ func (a *Array) squeezeAxes(axes ...int) *Array {
 // Shapes: the axes of a and those of size 1. Dtypes: any. Errors: an axis is
 // given twice. Source: MLX expand_dims.
 func (a *Array) ExpandDims(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpExpandDims)
-	c.Array(a)
-	c.Ints(axes)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpExpandDims)
+	call.Array(a)
+	call.Ints(axes)
+	return call.One()
 }
 
 // T returns a with its axes in reverse order.
@@ -1697,10 +1697,10 @@ func (a *Array) ExpandDims(axes ...int) *Array {
 // Shapes: (n_1, …, n_k) → (n_k, …, n_1). Dtypes: any. Source: MLX
 // transpose.
 func (a *Array) T() *Array {
-	var c Call
-	c.Begin(engine.OpTranspose)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpTranspose)
+	call.Array(a)
+	return call.One()
 }
 
 // transposeAxes returns a with its axes permuted: axis i of the result is
@@ -1709,11 +1709,11 @@ func (a *Array) T() *Array {
 // Shapes: the axes of a in the order of axes. Dtypes: any. Errors: axes is no
 // permutation of the axes of a. Source: MLX transpose.
 func (a *Array) transposeAxes(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpTransposeAxes)
-	c.Array(a)
-	c.Ints(axes)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpTransposeAxes)
+	call.Array(a)
+	call.Ints(axes)
+	return call.One()
 }
 
 // MT returns the transposes of the matrices in the last two axes of a.
@@ -1721,10 +1721,10 @@ func (a *Array) transposeAxes(axes ...int) *Array {
 // Shapes: (…, m, n) → (…, n, m). Dtypes: any. Errors: a has fewer than
 // two axes. Source: MLX matrix_transpose.
 func (a *Array) MT() *Array {
-	var c Call
-	c.Begin(engine.OpMatrixTranspose)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpMatrixTranspose)
+	call.Array(a)
+	return call.One()
 }
 
 // MoveAxis returns a with axis source moved to position destination; the others
@@ -1732,24 +1732,24 @@ func (a *Array) MT() *Array {
 //
 // Shapes: the axes of a, one moved. Dtypes: any. Source: MLX moveaxis.
 func (a *Array) MoveAxis(source int, destination int) *Array {
-	var c Call
-	c.Begin(engine.OpMoveaxis)
-	c.Array(a)
-	c.Int(source)
-	c.Int(destination)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpMoveaxis)
+	call.Array(a)
+	call.Int(source)
+	call.Int(destination)
+	return call.One()
 }
 
 // SwapAxes returns a with two of its axes exchanged.
 //
 // Shapes: the axes of a, two exchanged. Dtypes: any. Source: MLX swapaxes.
 func (a *Array) SwapAxes(axis1 int, axis2 int) *Array {
-	var c Call
-	c.Begin(engine.OpSwapaxes)
-	c.Array(a)
-	c.Int(axis1)
-	c.Int(axis2)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSwapaxes)
+	call.Array(a)
+	call.Int(axis1)
+	call.Int(axis2)
+	return call.One()
 }
 
 // Flip returns a with the order of its elements reversed along axes, along all
@@ -1757,11 +1757,11 @@ func (a *Array) SwapAxes(axis1 int, axis2 int) *Array {
 //
 // Shapes: that of a. Dtypes: any. Source: MLX flip.
 func (a *Array) Flip(axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpFlip)
-	c.Array(a)
-	c.Ints(axes)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpFlip)
+	call.Array(a)
+	call.Ints(axes)
+	return call.One()
 }
 
 // rollAxes returns a with its elements moved by shift[i] places along axes[i];
@@ -1770,12 +1770,12 @@ func (a *Array) Flip(axes ...int) *Array {
 // Shapes: that of a. Dtypes: any. Errors: fewer shifts than axes. Source: MLX
 // roll.
 func (a *Array) rollAxes(shift []int, axes []int) *Array {
-	var c Call
-	c.Begin(engine.OpRoll)
-	c.Array(a)
-	c.Ints(shift)
-	c.Ints(axes)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpRoll)
+	call.Array(a)
+	call.Ints(shift)
+	call.Ints(axes)
+	return call.One()
 }
 
 // rollFlat returns a with its elements, in row-major order, moved by the sum of
@@ -1783,11 +1783,11 @@ func (a *Array) rollAxes(shift []int, axes []int) *Array {
 //
 // Shapes: that of a. Dtypes: any. Source: MLX roll.
 func (a *Array) rollFlat(shift []int) *Array {
-	var c Call
-	c.Begin(engine.OpRollFlat)
-	c.Array(a)
-	c.Ints(shift)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpRollFlat)
+	call.Array(a)
+	call.Ints(shift)
+	return call.One()
 }
 
 // BroadcastTo returns a repeated along new axes and axes of size 1 until it has
@@ -1796,21 +1796,21 @@ func (a *Array) rollFlat(shift []int) *Array {
 // Shapes: any → shape. Dtypes: any. Errors: a does not broadcast to shape.
 // Source: MLX broadcast_to.
 func (a *Array) BroadcastTo(shape ...int) *Array {
-	var c Call
-	c.Begin(engine.OpBroadcastTo)
-	c.Array(a)
-	c.Shape(shape)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpBroadcastTo)
+	call.Array(a)
+	call.Shape(shape)
+	return call.One()
 }
 
 // AtLeast1D returns a, a scalar as a vector of one element.
 //
 // Shapes: () → (1); others stay. Dtypes: any. Source: MLX atleast_1d.
 func (a *Array) AtLeast1D() *Array {
-	var c Call
-	c.Begin(engine.OpAtleast1d)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpAtleast1d)
+	call.Array(a)
+	return call.One()
 }
 
 // AtLeast2D returns a with two axes or more; a vector becomes a row.
@@ -1818,10 +1818,10 @@ func (a *Array) AtLeast1D() *Array {
 // Shapes: () → (1, 1); (n) → (1, n); others stay. Dtypes: any. Source: MLX
 // atleast_2d.
 func (a *Array) AtLeast2D() *Array {
-	var c Call
-	c.Begin(engine.OpAtleast2d)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpAtleast2d)
+	call.Array(a)
+	return call.One()
 }
 
 // AtLeast3D returns a with three axes or more.
@@ -1829,10 +1829,10 @@ func (a *Array) AtLeast2D() *Array {
 // Shapes: () → (1, 1, 1); (n) → (1, n, 1); (m, n) → (m, n, 1); others
 // stay. Dtypes: any. Source: MLX atleast_3d.
 func (a *Array) AtLeast3D() *Array {
-	var c Call
-	c.Begin(engine.OpAtleast3d)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpAtleast3d)
+	call.Array(a)
+	return call.One()
 }
 
 // Diag returns the k-th diagonal of a matrix, or the matrix with a vector as
@@ -1841,11 +1841,11 @@ func (a *Array) AtLeast3D() *Array {
 // Shapes: (n) → (n + |k|, n + |k|); (m, n) → its diagonal. Dtypes: any.
 // Errors: a is neither a vector nor a matrix. Source: MLX diag.
 func (a *Array) Diag(k int) *Array {
-	var c Call
-	c.Begin(engine.OpDiag)
-	c.Array(a)
-	c.Int(k)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpDiag)
+	call.Array(a)
+	call.Int(k)
+	return call.One()
 }
 
 // Diagonal returns the diagonals of the matrices in axis1 and axis2 of a, as
@@ -1854,13 +1854,13 @@ func (a *Array) Diag(k int) *Array {
 // Shapes: the other axes of a, then the diagonal. Dtypes: any. Errors: a has
 // fewer than two axes, or axis1 = axis2. Source: MLX diagonal.
 func (a *Array) Diagonal(offset int, axis1 int, axis2 int) *Array {
-	var c Call
-	c.Begin(engine.OpDiagonal)
-	c.Array(a)
-	c.Int(offset)
-	c.Int(axis1)
-	c.Int(axis2)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpDiagonal)
+	call.Array(a)
+	call.Int(offset)
+	call.Int(axis1)
+	call.Int(axis2)
+	return call.One()
 }
 
 // TraceAs returns the sums of the diagonals that Diagonal gives, computed in
@@ -1869,14 +1869,14 @@ func (a *Array) Diagonal(offset int, axis1 int, axis2 int) *Array {
 // Shapes: the other axes of a. Dtypes: any → dtype. Errors: a has fewer than
 // two axes, or axis1 = axis2. Source: MLX trace.
 func (a *Array) TraceAs(dtype DType, offset int, axis1 int, axis2 int) *Array {
-	var c Call
-	c.Begin(engine.OpTrace)
-	c.Array(a)
-	c.Int(offset)
-	c.Int(axis1)
-	c.Int(axis2)
-	c.DType(dtype)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpTrace)
+	call.Array(a)
+	call.Int(offset)
+	call.Int(axis1)
+	call.Int(axis2)
+	call.DType(dtype)
+	return call.One()
 }
 
 // Tril returns the matrices in the last two axes of x with zeros above the k-th
@@ -1885,11 +1885,11 @@ func (a *Array) TraceAs(dtype DType, offset int, axis1 int, axis2 int) *Array {
 // Shapes: that of x. Dtypes: any. Errors: x has fewer than two axes. Source:
 // MLX tril.
 func (x *Array) Tril(k int) *Array {
-	var c Call
-	c.Begin(engine.OpTril)
-	c.Array(x)
-	c.Int(k)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpTril)
+	call.Array(x)
+	call.Int(k)
+	return call.One()
 }
 
 // Triu returns the matrices in the last two axes of x with zeros below the k-th
@@ -1898,11 +1898,11 @@ func (x *Array) Tril(k int) *Array {
 // Shapes: that of x. Dtypes: any. Errors: x has fewer than two axes. Source:
 // MLX triu.
 func (x *Array) Triu(k int) *Array {
-	var c Call
-	c.Begin(engine.OpTriu)
-	c.Array(x)
-	c.Int(k)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpTriu)
+	call.Array(x)
+	call.Int(k)
+	return call.One()
 }
 
 // asStridedRaw returns an array that reads the elements of a, in row-major
@@ -1912,13 +1912,13 @@ func (x *Array) Triu(k int) *Array {
 // Shapes: any → shape. Dtypes: any. Errors: nothing is checked here: a
 // position outside a is a read outside of memory. Source: MLX as_strided.
 func (a *Array) asStridedRaw(shape []int, strides []int, offset int) *Array {
-	var c Call
-	c.Begin(engine.OpAsStrided)
-	c.Array(a)
-	c.Shape(shape)
-	c.Longs(strides)
-	c.Size(offset)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpAsStrided)
+	call.Array(a)
+	call.Shape(shape)
+	call.Longs(strides)
+	call.Size(offset)
+	return call.One()
 }
 
 // AsType converts a to dtype; floating numbers are cut towards zero on their
@@ -1926,11 +1926,11 @@ func (a *Array) asStridedRaw(shape []int, strides []int, offset int) *Array {
 //
 // Shapes: that of a. Dtypes: any → dtype. Source: MLX astype.
 func (a *Array) AsType(dtype DType) *Array {
-	var c Call
-	c.Begin(engine.OpAstype)
-	c.Array(a)
-	c.DType(dtype)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpAstype)
+	call.Array(a)
+	call.DType(dtype)
+	return call.One()
 }
 
 // View reads the bytes of a as elements of another dtype.
@@ -1939,11 +1939,11 @@ func (a *Array) AsType(dtype DType) *Array {
 // Dtypes: any → dtype. Errors: the last axis does not divide, or a scalar
 // changes its size. Source: MLX view.
 func (a *Array) View(dtype DType) *Array {
-	var c Call
-	c.Begin(engine.OpView)
-	c.Array(a)
-	c.DType(dtype)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpView)
+	call.Array(a)
+	call.DType(dtype)
+	return call.One()
 }
 
 // Contiguous returns a with its elements side by side in memory in row-major
@@ -1951,21 +1951,21 @@ func (a *Array) View(dtype DType) *Array {
 //
 // Shapes: that of a. Dtypes: any. Source: MLX contiguous.
 func (a *Array) Contiguous() *Array {
-	var c Call
-	c.Begin(engine.OpContiguous)
-	c.Array(a)
-	c.Bool(false)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpContiguous)
+	call.Array(a)
+	call.Bool(false)
+	return call.One()
 }
 
 // Copy returns a copy of a.
 //
 // Shapes: that of a. Dtypes: any. Source: MLX copy.
 func (a *Array) Copy() *Array {
-	var c Call
-	c.Begin(engine.OpCopy)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpCopy)
+	call.Array(a)
+	return call.One()
 }
 
 // NumberOfElements returns the product of the sizes of axes, of all of them
@@ -1973,13 +1973,13 @@ func (a *Array) Copy() *Array {
 //
 // Shapes: any → (). Dtypes: any → dtype. Source: MLX number_of_elements.
 func (a *Array) NumberOfElements(dtype DType, axes ...int) *Array {
-	var c Call
-	c.Begin(engine.OpNumberOfElements)
-	c.Array(a)
-	c.Ints(axes)
-	c.Bool(false)
-	c.DType(dtype)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpNumberOfElements)
+	call.Array(a)
+	call.Ints(axes)
+	call.Bool(false)
+	call.DType(dtype)
+	return call.One()
 }
 
 // Concatenate joins arrays along an axis that they have.
@@ -1987,11 +1987,11 @@ func (a *Array) NumberOfElements(dtype DType, axes ...int) *Array {
 // Shapes: all sizes but that of axis agree. Dtypes: the promoted dtype. Errors:
 // no array is given. Source: MLX concatenate.
 func Concatenate(axis int, arrays ...*Array) *Array {
-	var c Call
-	c.Begin(engine.OpConcatenate)
-	c.Arrays(arrays)
-	c.Int(axis)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpConcatenate)
+	call.Arrays(arrays)
+	call.Int(axis)
+	return call.One()
 }
 
 // Stack joins arrays of one shape along a new axis.
@@ -1999,11 +1999,11 @@ func Concatenate(axis int, arrays ...*Array) *Array {
 // Shapes: all shapes agree; axis is new, of size len(arrays). Dtypes: the
 // promoted dtype. Errors: no array is given. Source: MLX stack.
 func Stack(axis int, arrays ...*Array) *Array {
-	var c Call
-	c.Begin(engine.OpStack)
-	c.Arrays(arrays)
-	c.Int(axis)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpStack)
+	call.Arrays(arrays)
+	call.Int(axis)
+	return call.One()
 }
 
 // Split cuts a into num_splits equal pieces along axis.
@@ -2011,12 +2011,12 @@ func Stack(axis int, arrays ...*Array) *Array {
 // Shapes: num_splits arrays. Dtypes: any. Errors: num_splits does not divide
 // the size of axis. Source: MLX split.
 func (a *Array) Split(numSplits int, axis int) []*Array {
-	var c Call
-	c.Begin(engine.OpSplit)
-	c.Array(a)
-	c.Int(numSplits)
-	c.Int(axis)
-	return c.List()
+	var call Call
+	call.Begin(engine.OpSplit)
+	call.Array(a)
+	call.Int(numSplits)
+	call.Int(axis)
+	return call.List()
 }
 
 // SplitAt cuts a along axis before each of indices.
@@ -2024,12 +2024,12 @@ func (a *Array) Split(numSplits int, axis int) []*Array {
 // Shapes: one array per piece: len(indices)+1 of them. Dtypes: any. Source: MLX
 // split.
 func (a *Array) SplitAt(axis int, indices ...int) []*Array {
-	var c Call
-	c.Begin(engine.OpSplitSections)
-	c.Array(a)
-	c.Ints(indices)
-	c.Int(axis)
-	return c.List()
+	var call Call
+	call.Begin(engine.OpSplitSections)
+	call.Array(a)
+	call.Ints(indices)
+	call.Int(axis)
+	return call.List()
 }
 
 // Unstack cuts a into its slices along axis, which goes away.
@@ -2037,11 +2037,11 @@ func (a *Array) SplitAt(axis int, indices ...int) []*Array {
 // Shapes: one array per index of axis. Dtypes: any. Errors: a is a scalar.
 // Source: MLX unstack.
 func (a *Array) Unstack(axis int) []*Array {
-	var c Call
-	c.Begin(engine.OpUnstack)
-	c.Array(a)
-	c.Int(axis)
-	return c.List()
+	var call Call
+	call.Begin(engine.OpUnstack)
+	call.Array(a)
+	call.Int(axis)
+	return call.List()
 }
 
 // Repeat returns arr with each of its slices along axis repeated in place.
@@ -2049,12 +2049,12 @@ func (a *Array) Unstack(axis int) []*Array {
 // Shapes: the size of axis times repeats. Dtypes: any. Errors: repeats is
 // negative. Source: MLX repeat.
 func (arr *Array) Repeat(repeats int, axis int) *Array {
-	var c Call
-	c.Begin(engine.OpRepeat)
-	c.Array(arr)
-	c.Int(repeats)
-	c.Int(axis)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpRepeat)
+	call.Array(arr)
+	call.Int(repeats)
+	call.Int(axis)
+	return call.One()
 }
 
 // Tile returns copies of arr side by side, reps[i] of them along axis i; the
@@ -2062,11 +2062,11 @@ func (arr *Array) Repeat(repeats int, axis int) *Array {
 //
 // Shapes: the sizes times reps. Dtypes: any. Source: MLX tile.
 func (arr *Array) Tile(reps ...int) *Array {
-	var c Call
-	c.Begin(engine.OpTile)
-	c.Array(arr)
-	c.Ints(reps)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpTile)
+	call.Array(arr)
+	call.Ints(reps)
+	return call.One()
 }
 
 // padRaw returns a with low_pad_size[i] elements before and high_pad_size[i]
@@ -2078,15 +2078,15 @@ func (arr *Array) Tile(reps ...int) *Array {
 // Shapes: the sizes of a plus the padding. Dtypes: a's. Errors: a width is
 // negative, or mode is another. Source: MLX pad.
 func (a *Array) padRaw(axes []int, lowPadSize []int, highPadSize []int, padValue *Array, mode string) *Array {
-	var c Call
-	c.Begin(engine.OpPad)
-	c.Array(a)
-	c.Ints(axes)
-	c.Shape(lowPadSize)
-	c.Shape(highPadSize)
-	c.Array(padValue)
-	c.String(mode)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpPad)
+	call.Array(a)
+	call.Ints(axes)
+	call.Shape(lowPadSize)
+	call.Shape(highPadSize)
+	call.Array(padValue)
+	call.String(mode)
+	return call.One()
 }
 
 // BroadcastArrays returns inputs, each broadcast to the shape that they have in
@@ -2095,10 +2095,10 @@ func (a *Array) padRaw(axes []int, lowPadSize []int, highPadSize []int, padValue
 // Shapes: the broadcast shape, once per input. Dtypes: any. Errors: the shapes
 // do not broadcast. Source: MLX broadcast_arrays.
 func BroadcastArrays(inputs ...*Array) []*Array {
-	var c Call
-	c.Begin(engine.OpBroadcastArrays)
-	c.Arrays(inputs)
-	return c.List()
+	var call Call
+	call.Begin(engine.OpBroadcastArrays)
+	call.Arrays(inputs)
+	return call.List()
 }
 
 // Meshgrid returns the coordinates of a grid over the given vectors: one array
@@ -2108,12 +2108,12 @@ func BroadcastArrays(inputs ...*Array) []*Array {
 // Shapes: (n_1), …, (n_k) → k arrays (n_1, …, n_k). Dtypes: any. Errors:
 // indexing is another. Source: MLX meshgrid.
 func Meshgrid(indexing string, arrays ...*Array) []*Array {
-	var c Call
-	c.Begin(engine.OpMeshgrid)
-	c.Arrays(arrays)
-	c.Bool(false)
-	c.String(indexing)
-	return c.List()
+	var call Call
+	call.Begin(engine.OpMeshgrid)
+	call.Arrays(arrays)
+	call.Bool(false)
+	call.String(indexing)
+	return call.List()
 }
 
 // MeshgridSparse is Meshgrid whose results keep size 1 along the axes that they
@@ -2122,12 +2122,12 @@ func Meshgrid(indexing string, arrays ...*Array) []*Array {
 // Shapes: (n_1), …, (n_k) → k arrays (n_1, …, n_k). Dtypes: any. Errors:
 // indexing is another. Source: MLX meshgrid.
 func MeshgridSparse(indexing string, arrays ...*Array) []*Array {
-	var c Call
-	c.Begin(engine.OpMeshgrid)
-	c.Arrays(arrays)
-	c.Bool(true)
-	c.String(indexing)
-	return c.List()
+	var call Call
+	call.Begin(engine.OpMeshgrid)
+	call.Arrays(arrays)
+	call.Bool(true)
+	call.String(indexing)
+	return call.List()
 }
 
 // Kron returns the Kronecker product of a and b: blocks of b scaled by the
@@ -2136,22 +2136,22 @@ func MeshgridSparse(indexing string, arrays ...*Array) []*Array {
 // Shapes: the product of the sizes, axis by axis from the last. Dtypes: the
 // promoted dtype of a and b. Source: MLX kron.
 func (a *Array) Kron(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpKron)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpKron)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // Depends returns inputs, which are then evaluated only after dependencies.
 //
 // Shapes: those of inputs. Dtypes: any. Source: MLX depends.
 func Depends(inputs []*Array, dependencies []*Array) []*Array {
-	var c Call
-	c.Begin(engine.OpDepends)
-	c.Arrays(inputs)
-	c.Arrays(dependencies)
-	return c.List()
+	var call Call
+	call.Begin(engine.OpDepends)
+	call.Arrays(inputs)
+	call.Arrays(dependencies)
+	return call.List()
 }
 
 // Take returns the slices of a at indices along axis. Negative indices count
@@ -2162,12 +2162,12 @@ func Depends(inputs []*Array, dependencies []*Array) []*Array {
 // of range in an array that is computed and has at most 4096 elements; in
 // others the nearest index inside is taken. Source: MLX take.
 func (a *Array) Take(indices *Array, axis int) *Array {
-	var c Call
-	c.Begin(engine.OpTake)
-	c.Array(a)
-	c.Array(indices)
-	c.Int(axis)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpTake)
+	call.Array(a)
+	call.Array(indices)
+	call.Int(axis)
+	return call.One()
 }
 
 // TakeAlongAxis returns the elements of a at indices along axis, one index per
@@ -2178,12 +2178,12 @@ func (a *Array) Take(indices *Array, axis int) *Array {
 // is out of range in an array that is computed and has at most 4096 elements;
 // in others the nearest index inside is taken. Source: MLX take_along_axis.
 func (a *Array) TakeAlongAxis(indices *Array, axis int) *Array {
-	var c Call
-	c.Begin(engine.OpTakeAlongAxis)
-	c.Array(a)
-	c.Array(indices)
-	c.Int(axis)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpTakeAlongAxis)
+	call.Array(a)
+	call.Array(indices)
+	call.Int(axis)
+	return call.One()
 }
 
 // PutAlongAxis returns a with the elements at indices along axis replaced by
@@ -2195,13 +2195,13 @@ func (a *Array) TakeAlongAxis(indices *Array, axis int) *Array {
 // in an array that is computed and has at most 4096 elements; in others the
 // nearest index inside is taken. Source: MLX put_along_axis.
 func (a *Array) PutAlongAxis(indices *Array, values *Array, axis int) *Array {
-	var c Call
-	c.Begin(engine.OpPutAlongAxis)
-	c.Array(a)
-	c.Array(indices)
-	c.Array(values)
-	c.Int(axis)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpPutAlongAxis)
+	call.Array(a)
+	call.Array(indices)
+	call.Array(values)
+	call.Int(axis)
+	return call.One()
 }
 
 // ScatterAddAxis returns a with values added to the elements at indices along
@@ -2213,13 +2213,13 @@ func (a *Array) PutAlongAxis(indices *Array, values *Array, axis int) *Array {
 // in an array that is computed and has at most 4096 elements; in others the
 // nearest index inside is taken. Source: MLX scatter_add_axis.
 func (a *Array) ScatterAddAxis(indices *Array, values *Array, axis int) *Array {
-	var c Call
-	c.Begin(engine.OpScatterAddAxis)
-	c.Array(a)
-	c.Array(indices)
-	c.Array(values)
-	c.Int(axis)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpScatterAddAxis)
+	call.Array(a)
+	call.Array(indices)
+	call.Array(values)
+	call.Int(axis)
+	return call.One()
 }
 
 // Gather returns the slices of a of size slice_sizes that start at indices[i]
@@ -2232,13 +2232,13 @@ func (a *Array) ScatterAddAxis(indices *Array, values *Array, axis int) *Array {
 // computed and has at most 4096 elements; in others the nearest index inside is
 // taken. Source: MLX gather.
 func (a *Array) Gather(indices []*Array, axes []int, sliceSizes []int) *Array {
-	var c Call
-	c.Begin(engine.OpGather)
-	c.Array(a)
-	c.Arrays(indices)
-	c.Ints(axes)
-	c.Shape(sliceSizes)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpGather)
+	call.Array(a)
+	call.Arrays(indices)
+	call.Ints(axes)
+	call.Shape(sliceSizes)
+	return call.One()
 }
 
 // Scatter returns a with slices replaced by updates: those that start at
@@ -2251,13 +2251,13 @@ func (a *Array) Gather(indices []*Array, axes []int, sliceSizes []int) *Array {
 // that is computed and has at most 4096 elements; in others the nearest index
 // inside is taken. Source: MLX scatter.
 func (a *Array) Scatter(indices []*Array, updates *Array, axes []int) *Array {
-	var c Call
-	c.Begin(engine.OpScatter)
-	c.Array(a)
-	c.Arrays(indices)
-	c.Array(updates)
-	c.Ints(axes)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpScatter)
+	call.Array(a)
+	call.Arrays(indices)
+	call.Array(updates)
+	call.Ints(axes)
+	return call.One()
 }
 
 // ScatterAdd is Scatter that adds updates to what is there.
@@ -2268,13 +2268,13 @@ func (a *Array) Scatter(indices []*Array, updates *Array, axes []int) *Array {
 // that is computed and has at most 4096 elements; in others the nearest index
 // inside is taken. Source: MLX scatter_add.
 func (a *Array) ScatterAdd(indices []*Array, updates *Array, axes []int) *Array {
-	var c Call
-	c.Begin(engine.OpScatterAdd)
-	c.Array(a)
-	c.Arrays(indices)
-	c.Array(updates)
-	c.Ints(axes)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpScatterAdd)
+	call.Array(a)
+	call.Arrays(indices)
+	call.Array(updates)
+	call.Ints(axes)
+	return call.One()
 }
 
 // ScatterProd is Scatter that multiplies what is there by updates.
@@ -2285,13 +2285,13 @@ func (a *Array) ScatterAdd(indices []*Array, updates *Array, axes []int) *Array 
 // that is computed and has at most 4096 elements; in others the nearest index
 // inside is taken. Source: MLX scatter_prod.
 func (a *Array) ScatterProd(indices []*Array, updates *Array, axes []int) *Array {
-	var c Call
-	c.Begin(engine.OpScatterProd)
-	c.Array(a)
-	c.Arrays(indices)
-	c.Array(updates)
-	c.Ints(axes)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpScatterProd)
+	call.Array(a)
+	call.Arrays(indices)
+	call.Array(updates)
+	call.Ints(axes)
+	return call.One()
 }
 
 // ScatterMax is Scatter that keeps the larger of updates and what is there.
@@ -2302,13 +2302,13 @@ func (a *Array) ScatterProd(indices []*Array, updates *Array, axes []int) *Array
 // array that is computed and has at most 4096 elements; in others the nearest
 // index inside is taken. Source: MLX scatter_max.
 func (a *Array) ScatterMax(indices []*Array, updates *Array, axes []int) *Array {
-	var c Call
-	c.Begin(engine.OpScatterMax)
-	c.Array(a)
-	c.Arrays(indices)
-	c.Array(updates)
-	c.Ints(axes)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpScatterMax)
+	call.Array(a)
+	call.Arrays(indices)
+	call.Array(updates)
+	call.Ints(axes)
+	return call.One()
 }
 
 // ScatterMin is Scatter that keeps the smaller of updates and what is there.
@@ -2319,13 +2319,13 @@ func (a *Array) ScatterMax(indices []*Array, updates *Array, axes []int) *Array 
 // array that is computed and has at most 4096 elements; in others the nearest
 // index inside is taken. Source: MLX scatter_min.
 func (a *Array) ScatterMin(indices []*Array, updates *Array, axes []int) *Array {
-	var c Call
-	c.Begin(engine.OpScatterMin)
-	c.Array(a)
-	c.Arrays(indices)
-	c.Array(updates)
-	c.Ints(axes)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpScatterMin)
+	call.Array(a)
+	call.Arrays(indices)
+	call.Array(updates)
+	call.Ints(axes)
+	return call.One()
 }
 
 // MaskedScatter returns a with the elements where mask is true replaced by
@@ -2334,12 +2334,12 @@ func (a *Array) ScatterMin(indices []*Array, updates *Array, axes []int) *Array 
 // Shapes: that of a; mask has the leading axes of a. Dtypes: a's; mask is bool.
 // Errors: mask is not bool or does not fit a. Source: MLX masked_scatter.
 func (a *Array) MaskedScatter(mask *Array, src *Array) *Array {
-	var c Call
-	c.Begin(engine.OpMaskedScatter)
-	c.Array(a)
-	c.Array(mask)
-	c.Array(src)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpMaskedScatter)
+	call.Array(a)
+	call.Array(mask)
+	call.Array(src)
+	return call.One()
 }
 
 // sliceRaw returns every strides[i]-th element of a from start[i] up to but
@@ -2349,13 +2349,13 @@ func (a *Array) MaskedScatter(mask *Array, src *Array) *Array {
 // Shapes: ⌈(stop - start) / stride⌉ per axis. Dtypes: any. Errors: start,
 // stop and strides do not have one number per axis. Source: MLX slice.
 func (a *Array) sliceRaw(start []int, stop []int, strides []int) *Array {
-	var c Call
-	c.Begin(engine.OpSlice)
-	c.Array(a)
-	c.Ints(start)
-	c.Ints(stop)
-	c.Ints(strides)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSlice)
+	call.Array(a)
+	call.Ints(start)
+	call.Ints(stop)
+	call.Ints(strides)
+	return call.One()
 }
 
 // DynamicSlice returns the slice of a of slice_size that starts at start[i]
@@ -2366,13 +2366,13 @@ func (a *Array) sliceRaw(start []int, stop []int, strides []int) *Array {
 // slice_size does not fit a, or start and axes differ in length. Source: MLX
 // slice.
 func (a *Array) DynamicSlice(start *Array, axes []int, sliceSize []int) *Array {
-	var c Call
-	c.Begin(engine.OpSliceDynamic)
-	c.Array(a)
-	c.Array(start)
-	c.Ints(axes)
-	c.Shape(sliceSize)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSliceDynamic)
+	call.Array(a)
+	call.Array(start)
+	call.Ints(axes)
+	call.Shape(sliceSize)
+	return call.One()
 }
 
 // sliceUpdateRaw returns src with the elements that sliceRaw would give
@@ -2382,14 +2382,14 @@ func (a *Array) DynamicSlice(start *Array, axes []int, sliceSize []int) *Array {
 // start, stop and strides do not have one number per axis. Source: MLX
 // slice_update.
 func (src *Array) sliceUpdateRaw(update *Array, start []int, stop []int, strides []int) *Array {
-	var c Call
-	c.Begin(engine.OpSliceUpdate)
-	c.Array(src)
-	c.Array(update)
-	c.Ints(start)
-	c.Ints(stop)
-	c.Ints(strides)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSliceUpdate)
+	call.Array(src)
+	call.Array(update)
+	call.Ints(start)
+	call.Ints(stop)
+	call.Ints(strides)
+	return call.One()
 }
 
 // sliceUpdateAddRaw is sliceUpdateRaw that adds update to what is there.
@@ -2398,14 +2398,14 @@ func (src *Array) sliceUpdateRaw(update *Array, start []int, stop []int, strides
 // start, stop and strides do not have one number per axis. Source: MLX
 // slice_update.
 func (src *Array) sliceUpdateAddRaw(update *Array, start []int, stop []int, strides []int) *Array {
-	var c Call
-	c.Begin(engine.OpSliceUpdateAdd)
-	c.Array(src)
-	c.Array(update)
-	c.Ints(start)
-	c.Ints(stop)
-	c.Ints(strides)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSliceUpdateAdd)
+	call.Array(src)
+	call.Array(update)
+	call.Ints(start)
+	call.Ints(stop)
+	call.Ints(strides)
+	return call.One()
 }
 
 // sliceUpdateProdRaw is sliceUpdateRaw that multiplies what is there by update.
@@ -2414,14 +2414,14 @@ func (src *Array) sliceUpdateAddRaw(update *Array, start []int, stop []int, stri
 // start, stop and strides do not have one number per axis. Source: MLX
 // slice_update.
 func (src *Array) sliceUpdateProdRaw(update *Array, start []int, stop []int, strides []int) *Array {
-	var c Call
-	c.Begin(engine.OpSliceUpdateProd)
-	c.Array(src)
-	c.Array(update)
-	c.Ints(start)
-	c.Ints(stop)
-	c.Ints(strides)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSliceUpdateProd)
+	call.Array(src)
+	call.Array(update)
+	call.Ints(start)
+	call.Ints(stop)
+	call.Ints(strides)
+	return call.One()
 }
 
 // sliceUpdateMaxRaw is sliceUpdateRaw that keeps the larger of update and what
@@ -2431,14 +2431,14 @@ func (src *Array) sliceUpdateProdRaw(update *Array, start []int, stop []int, str
 // start, stop and strides do not have one number per axis. Source: MLX
 // slice_update.
 func (src *Array) sliceUpdateMaxRaw(update *Array, start []int, stop []int, strides []int) *Array {
-	var c Call
-	c.Begin(engine.OpSliceUpdateMax)
-	c.Array(src)
-	c.Array(update)
-	c.Ints(start)
-	c.Ints(stop)
-	c.Ints(strides)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSliceUpdateMax)
+	call.Array(src)
+	call.Array(update)
+	call.Ints(start)
+	call.Ints(stop)
+	call.Ints(strides)
+	return call.One()
 }
 
 // sliceUpdateMinRaw is sliceUpdateRaw that keeps the smaller of update and what
@@ -2448,14 +2448,14 @@ func (src *Array) sliceUpdateMaxRaw(update *Array, start []int, stop []int, stri
 // start, stop and strides do not have one number per axis. Source: MLX
 // slice_update.
 func (src *Array) sliceUpdateMinRaw(update *Array, start []int, stop []int, strides []int) *Array {
-	var c Call
-	c.Begin(engine.OpSliceUpdateMin)
-	c.Array(src)
-	c.Array(update)
-	c.Ints(start)
-	c.Ints(stop)
-	c.Ints(strides)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSliceUpdateMin)
+	call.Array(src)
+	call.Array(update)
+	call.Ints(start)
+	call.Ints(stop)
+	call.Ints(strides)
+	return call.One()
 }
 
 // DynamicUpdateSlice returns src with the slice of the shape of update that
@@ -2467,13 +2467,13 @@ func (src *Array) sliceUpdateMinRaw(update *Array, start []int, stop []int, stri
 // update does not have the axes of src or does not fit it, or start and axes
 // differ in length. Source: MLX slice_update.
 func (src *Array) DynamicUpdateSlice(update *Array, start *Array, axes []int) *Array {
-	var c Call
-	c.Begin(engine.OpSliceUpdateDynamic)
-	c.Array(src)
-	c.Array(update)
-	c.Array(start)
-	c.Ints(axes)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSliceUpdateDynamic)
+	call.Array(src)
+	call.Array(update)
+	call.Array(start)
+	call.Ints(axes)
+	return call.One()
 }
 
 // Arange returns start, start + step, start + 2·step, … up to but without
@@ -2483,13 +2483,13 @@ func (src *Array) DynamicUpdateSlice(update *Array, start *Array, axes []int) *A
 // negative. Dtypes: dtype. Errors: step is zero, an argument is not finite, or
 // dtype is bool. Source: MLX arange.
 func Arange(dtype DType, start float64, stop float64, step float64) *Array {
-	var c Call
-	c.Begin(engine.OpArange)
-	c.Float(start)
-	c.Float(stop)
-	c.Float(step)
-	c.DType(dtype)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpArange)
+	call.Float(start)
+	call.Float(stop)
+	call.Float(step)
+	call.DType(dtype)
+	return call.One()
 }
 
 // Iota returns 0, 1, 2, … up to but without stop.
@@ -2498,13 +2498,13 @@ func Arange(dtype DType, start float64, stop float64, step float64) *Array {
 // negative. Dtypes: dtype. Errors: step is zero, an argument is not finite, or
 // dtype is bool. Source: MLX arange.
 func Iota(dtype DType, stop float64) *Array {
-	var c Call
-	c.Begin(engine.OpArange)
-	c.Float(0)
-	c.Float(stop)
-	c.Float(1)
-	c.DType(dtype)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpArange)
+	call.Float(0)
+	call.Float(stop)
+	call.Float(1)
+	call.DType(dtype)
+	return call.One()
 }
 
 // Linspace returns num evenly spaced numbers from start to stop, both included.
@@ -2512,35 +2512,35 @@ func Iota(dtype DType, stop float64) *Array {
 // Shapes: a vector of num elements. Dtypes: dtype. Errors: num is negative.
 // Source: MLX linspace.
 func Linspace(dtype DType, start float64, stop float64, num int) *Array {
-	var c Call
-	c.Begin(engine.OpLinspace)
-	c.Float(start)
-	c.Float(stop)
-	c.Int(num)
-	c.DType(dtype)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpLinspace)
+	call.Float(start)
+	call.Float(stop)
+	call.Int(num)
+	call.DType(dtype)
+	return call.One()
 }
 
 // Zeros returns an array of zeros.
 //
 // Shapes: shape. Dtypes: dtype. Errors: a size is negative. Source: MLX zeros.
 func Zeros(dtype DType, shape ...int) *Array {
-	var c Call
-	c.Begin(engine.OpZeros)
-	c.Shape(shape)
-	c.DType(dtype)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpZeros)
+	call.Shape(shape)
+	call.DType(dtype)
+	return call.One()
 }
 
 // Ones returns an array of ones.
 //
 // Shapes: shape. Dtypes: dtype. Errors: a size is negative. Source: MLX ones.
 func Ones(dtype DType, shape ...int) *Array {
-	var c Call
-	c.Begin(engine.OpOnes)
-	c.Shape(shape)
-	c.DType(dtype)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpOnes)
+	call.Shape(shape)
+	call.DType(dtype)
+	return call.One()
 }
 
 // fullRaw returns vals broadcast to shape and converted to dtype.
@@ -2548,12 +2548,12 @@ func Ones(dtype DType, shape ...int) *Array {
 // Shapes: shape. Dtypes: dtype. Errors: vals does not broadcast to shape.
 // Source: MLX full.
 func fullRaw(dtype DType, vals *Array, shape ...int) *Array {
-	var c Call
-	c.Begin(engine.OpFull)
-	c.Shape(shape)
-	c.Array(vals)
-	c.DType(dtype)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpFull)
+	call.Shape(shape)
+	call.Array(vals)
+	call.DType(dtype)
+	return call.One()
 }
 
 // fullLikeRaw returns vals broadcast to the shape of a and converted to dtype.
@@ -2561,32 +2561,32 @@ func fullRaw(dtype DType, vals *Array, shape ...int) *Array {
 // Shapes: that of a. Dtypes: dtype. Errors: vals does not broadcast to the
 // shape of a. Source: MLX full_like.
 func (a *Array) fullLikeRaw(vals *Array, dtype DType) *Array {
-	var c Call
-	c.Begin(engine.OpFullLike)
-	c.Array(a)
-	c.Array(vals)
-	c.DType(dtype)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpFullLike)
+	call.Array(a)
+	call.Array(vals)
+	call.DType(dtype)
+	return call.One()
 }
 
 // ZerosLike returns zeros of the shape and dtype of a.
 //
 // Shapes: that of a. Dtypes: a's. Source: MLX zeros_like.
 func (a *Array) ZerosLike() *Array {
-	var c Call
-	c.Begin(engine.OpZerosLike)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpZerosLike)
+	call.Array(a)
+	return call.One()
 }
 
 // OnesLike returns ones of the shape and dtype of a.
 //
 // Shapes: that of a. Dtypes: a's. Source: MLX ones_like.
 func (a *Array) OnesLike() *Array {
-	var c Call
-	c.Begin(engine.OpOnesLike)
-	c.Array(a)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpOnesLike)
+	call.Array(a)
+	return call.One()
 }
 
 // Eye returns a matrix of zeros with ones on its k-th diagonal; k > 0 lies
@@ -2594,89 +2594,89 @@ func (a *Array) OnesLike() *Array {
 //
 // Shapes: (n, m). Dtypes: dtype. Errors: a size is negative. Source: MLX eye.
 func Eye(dtype DType, n int, m int, k int) *Array {
-	var c Call
-	c.Begin(engine.OpEye)
-	c.Int(n)
-	c.Int(m)
-	c.Int(k)
-	c.DType(dtype)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpEye)
+	call.Int(n)
+	call.Int(m)
+	call.Int(k)
+	call.DType(dtype)
+	return call.One()
 }
 
 // Identity returns the identity matrix.
 //
 // Shapes: (n, n). Dtypes: dtype. Errors: n is negative. Source: MLX identity.
 func Identity(dtype DType, n int) *Array {
-	var c Call
-	c.Begin(engine.OpIdentity)
-	c.Int(n)
-	c.DType(dtype)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpIdentity)
+	call.Int(n)
+	call.DType(dtype)
+	return call.One()
 }
 
 // Tri returns a matrix of ones on and below its k-th diagonal and zeros above.
 //
 // Shapes: (n, m). Dtypes: dtype. Source: MLX tri.
 func Tri(dtype DType, n int, m int, k int) *Array {
-	var c Call
-	c.Begin(engine.OpTri)
-	c.Int(n)
-	c.Int(m)
-	c.Int(k)
-	c.DType(dtype)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpTri)
+	call.Int(n)
+	call.Int(m)
+	call.Int(k)
+	call.DType(dtype)
+	return call.One()
 }
 
 // Bartlett returns the Bartlett (triangular) window of M points.
 //
 // Shapes: (M). Dtypes: float32. Source: w[n] = 1 - |2n/(M-1) - 1|.
-func Bartlett(M int) *Array {
-	var c Call
-	c.Begin(engine.OpBartlett)
-	c.Int(M)
-	return c.One()
+func Bartlett(m int) *Array {
+	var call Call
+	call.Begin(engine.OpBartlett)
+	call.Int(m)
+	return call.One()
 }
 
 // Blackman returns the Blackman window of M points.
 //
 // Shapes: (M). Dtypes: float32. Source: w[n] = 0.42 - 0.5 cos(2πn/(M-1)) +
 // 0.08 cos(4πn/(M-1)).
-func Blackman(M int) *Array {
-	var c Call
-	c.Begin(engine.OpBlackman)
-	c.Int(M)
-	return c.One()
+func Blackman(m int) *Array {
+	var call Call
+	call.Begin(engine.OpBlackman)
+	call.Int(m)
+	return call.One()
 }
 
 // Hamming returns the Hamming window of M points.
 //
 // Shapes: (M). Dtypes: float32. Source: w[n] = 0.54 - 0.46 cos(2πn/(M-1)).
-func Hamming(M int) *Array {
-	var c Call
-	c.Begin(engine.OpHamming)
-	c.Int(M)
-	return c.One()
+func Hamming(m int) *Array {
+	var call Call
+	call.Begin(engine.OpHamming)
+	call.Int(m)
+	return call.One()
 }
 
 // Hanning returns the Hann window of M points.
 //
 // Shapes: (M). Dtypes: float32. Source: w[n] = 0.5 - 0.5 cos(2πn/(M-1)).
-func Hanning(M int) *Array {
-	var c Call
-	c.Begin(engine.OpHanning)
-	c.Int(M)
-	return c.One()
+func Hanning(m int) *Array {
+	var call Call
+	call.Begin(engine.OpHanning)
+	call.Int(m)
+	return call.One()
 }
 
 // Sort returns a sorted along axis in ascending order; NaN comes last.
 //
 // Shapes: that of a. Dtypes: real. Source: MLX sort.
 func (a *Array) Sort(axis int) *Array {
-	var c Call
-	c.Begin(engine.OpSort)
-	c.Array(a)
-	c.Int(axis)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSort)
+	call.Array(a)
+	call.Int(axis)
+	return call.One()
 }
 
 // ArgSort returns the indices that sort a along axis; equal elements keep their
@@ -2684,11 +2684,11 @@ func (a *Array) Sort(axis int) *Array {
 //
 // Shapes: that of a. Dtypes: real; the result is uint32. Source: MLX argsort.
 func (a *Array) ArgSort(axis int) *Array {
-	var c Call
-	c.Begin(engine.OpArgsort)
-	c.Array(a)
-	c.Int(axis)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpArgsort)
+	call.Array(a)
+	call.Int(axis)
+	return call.One()
 }
 
 // Partition returns a reordered along axis so that element kth is the one that
@@ -2698,12 +2698,12 @@ func (a *Array) ArgSort(axis int) *Array {
 // Shapes: that of a. Dtypes: real. Errors: kth lies outside axis. Source: MLX
 // partition.
 func (a *Array) Partition(kth int, axis int) *Array {
-	var c Call
-	c.Begin(engine.OpPartition)
-	c.Array(a)
-	c.Int(kth)
-	c.Int(axis)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpPartition)
+	call.Array(a)
+	call.Int(kth)
+	call.Int(axis)
+	return call.One()
 }
 
 // ArgPartition returns the indices that partition a along axis.
@@ -2711,12 +2711,12 @@ func (a *Array) Partition(kth int, axis int) *Array {
 // Shapes: that of a. Dtypes: real; the result is uint32. Errors: kth lies
 // outside axis. Source: MLX argpartition.
 func (a *Array) ArgPartition(kth int, axis int) *Array {
-	var c Call
-	c.Begin(engine.OpArgpartition)
-	c.Array(a)
-	c.Int(kth)
-	c.Int(axis)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpArgpartition)
+	call.Array(a)
+	call.Int(kth)
+	call.Int(axis)
+	return call.One()
 }
 
 // TopK returns the k largest elements of a along axis, in any order.
@@ -2724,12 +2724,12 @@ func (a *Array) ArgPartition(kth int, axis int) *Array {
 // Shapes: that of a, axis of size k. Dtypes: real. Errors: k is negative or
 // larger than axis. Source: MLX topk.
 func (a *Array) TopK(k int, axis int) *Array {
-	var c Call
-	c.Begin(engine.OpTopk)
-	c.Array(a)
-	c.Int(k)
-	c.Int(axis)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpTopk)
+	call.Array(a)
+	call.Int(k)
+	call.Int(axis)
+	return call.One()
 }
 
 // SearchSorted returns, for each of values, how many elements of an ascending
@@ -2738,12 +2738,12 @@ func (a *Array) TopK(k int, axis int) *Array {
 // Shapes: (n), any → that of values. Dtypes: real; the result is uint32.
 // Errors: the receiver is no vector. Source: MLX searchsorted.
 func (sortedSequence *Array) SearchSorted(values *Array) *Array {
-	var c Call
-	c.Begin(engine.OpSearchsorted)
-	c.Array(sortedSequence)
-	c.Array(values)
-	c.String("left")
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSearchsorted)
+	call.Array(sortedSequence)
+	call.Array(values)
+	call.String("left")
+	return call.One()
 }
 
 // SearchSortedRight is SearchSorted that counts the elements that are less or
@@ -2752,12 +2752,12 @@ func (sortedSequence *Array) SearchSorted(values *Array) *Array {
 // Shapes: (n), any → that of values. Dtypes: real; the result is uint32.
 // Errors: the receiver is no vector. Source: MLX searchsorted.
 func (sortedSequence *Array) SearchSortedRight(values *Array) *Array {
-	var c Call
-	c.Begin(engine.OpSearchsorted)
-	c.Array(sortedSequence)
-	c.Array(values)
-	c.String("right")
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSearchsorted)
+	call.Array(sortedSequence)
+	call.Array(values)
+	call.String("right")
+	return call.One()
 }
 
 // uniqueRaw returns the size smallest distinct elements of a in ascending
@@ -2769,15 +2769,15 @@ func (sortedSequence *Array) SearchSortedRight(values *Array) *Array {
 // counts int32. Errors: size is negative, or a is empty and fill_value nil.
 // Source: MLX unique.
 func (a *Array) uniqueRaw(size int, returnIndex bool, returnInverse bool, returnCounts bool, fillValue *Array) []*Array {
-	var c Call
-	c.Begin(engine.OpUnique)
-	c.Array(a)
-	c.Int(size)
-	c.Bool(returnIndex)
-	c.Bool(returnInverse)
-	c.Bool(returnCounts)
-	c.OptArray(fillValue)
-	return c.List()
+	var call Call
+	call.Begin(engine.OpUnique)
+	call.Array(a)
+	call.Int(size)
+	call.Bool(returnIndex)
+	call.Bool(returnInverse)
+	call.Bool(returnCounts)
+	call.OptArray(fillValue)
+	return call.List()
 }
 
 // MatMul returns the matrix product of a and b.
@@ -2786,11 +2786,11 @@ func (a *Array) uniqueRaw(size int, returnIndex bool, returnInverse bool, return
 // the left and a column on the right. Dtypes: floating or complex; the promoted
 // dtype. Errors: k differs, or an argument is a scalar. Source: MLX matmul.
 func (a *Array) MatMul(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpMatmul)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpMatmul)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // AddMM returns c + a·b in one step.
@@ -2798,15 +2798,15 @@ func (a *Array) MatMul(b *Array) *Array {
 // Shapes: c broadcasts to the shape of the matrix product of a and b. Dtypes:
 // floating or complex; the promoted dtype. Errors: the inner sizes differ, or c
 // does not broadcast. Source: MLX addmm.
-func AddMM(cc *Array, a *Array, b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpAddmm)
-	c.Array(cc)
-	c.Array(a)
-	c.Array(b)
-	c.Float(1)
-	c.Float(1)
-	return c.One()
+func AddMM(c *Array, a *Array, b *Array) *Array {
+	var call Call
+	call.Begin(engine.OpAddmm)
+	call.Array(c)
+	call.Array(a)
+	call.Array(b)
+	call.Float(1)
+	call.Float(1)
+	return call.One()
 }
 
 // AddMMScaled returns beta·c + alpha·a·b in one step.
@@ -2814,15 +2814,15 @@ func AddMM(cc *Array, a *Array, b *Array) *Array {
 // Shapes: c broadcasts to the shape of the matrix product of a and b. Dtypes:
 // floating or complex; the promoted dtype. Errors: the inner sizes differ, or c
 // does not broadcast. Source: MLX addmm.
-func AddMMScaled(cc *Array, a *Array, b *Array, alpha float64, beta float64) *Array {
-	var c Call
-	c.Begin(engine.OpAddmm)
-	c.Array(cc)
-	c.Array(a)
-	c.Array(b)
-	c.Float(alpha)
-	c.Float(beta)
-	return c.One()
+func AddMMScaled(c *Array, a *Array, b *Array, alpha float64, beta float64) *Array {
+	var call Call
+	call.Begin(engine.OpAddmm)
+	call.Array(c)
+	call.Array(a)
+	call.Array(b)
+	call.Float(alpha)
+	call.Float(beta)
+	return call.One()
 }
 
 // Inner returns the sum of products over the last axes of a and b.
@@ -2831,11 +2831,11 @@ func AddMMScaled(cc *Array, a *Array, b *Array, alpha float64, beta float64) *Ar
 // floating or complex; the promoted dtype. Errors: the last axes differ in
 // size. Source: MLX inner.
 func (a *Array) Inner(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpInner)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpInner)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // Outer returns every product of an element of a with one of b; both are
@@ -2844,11 +2844,11 @@ func (a *Array) Inner(b *Array) *Array {
 // Shapes: m elements, n elements → (m, n). Dtypes: the promoted dtype.
 // Source: MLX outer.
 func (a *Array) Outer(b *Array) *Array {
-	var c Call
-	c.Begin(engine.OpOuter)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpOuter)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // VecDot returns the dot products of the vectors that lie along axis of a and
@@ -2857,12 +2857,12 @@ func (a *Array) Outer(b *Array) *Array {
 // Shapes: a and b broadcast, axis is summed away. Dtypes: the promoted dtype.
 // Errors: a and b differ in rank, or axis in size. Source: MLX vecdot.
 func (a *Array) VecDot(b *Array, axis int) *Array {
-	var c Call
-	c.Begin(engine.OpVecdot)
-	c.Array(a)
-	c.Array(b)
-	c.Int(axis)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpVecdot)
+	call.Array(a)
+	call.Array(b)
+	call.Int(axis)
+	return call.One()
 }
 
 // TensorDot sums products of a and b over the paired axes axes_a of a and
@@ -2872,13 +2872,13 @@ func (a *Array) VecDot(b *Array, axis int) *Array {
 // complex; the promoted dtype. Errors: the lists differ in length, or paired
 // axes in size. Source: MLX tensordot.
 func TensorDot(a *Array, b *Array, axesA []int, axesB []int) *Array {
-	var c Call
-	c.Begin(engine.OpTensordot)
-	c.Array(a)
-	c.Array(b)
-	c.Ints(axesA)
-	c.Ints(axesB)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpTensordot)
+	call.Array(a)
+	call.Array(b)
+	call.Ints(axesA)
+	call.Ints(axesB)
+	return call.One()
 }
 
 // TensorDotLast sums products of a and b over the last axis axes of a and the
@@ -2888,12 +2888,12 @@ func TensorDot(a *Array, b *Array, axesA []int, axesB []int) *Array {
 // complex; the promoted dtype. Errors: a or b has fewer axes, or their sizes
 // differ. Source: MLX tensordot.
 func TensorDotLast(a *Array, b *Array, axis int) *Array {
-	var c Call
-	c.Begin(engine.OpTensordotAxis)
-	c.Array(a)
-	c.Array(b)
-	c.Int(axis)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpTensordotAxis)
+	call.Array(a)
+	call.Array(b)
+	call.Int(axis)
+	return call.One()
 }
 
 // Einsum evaluates a sum of products in Einstein notation, such as "ij,jk->ik";
@@ -2904,11 +2904,11 @@ func TensorDotLast(a *Array, b *Array, axis int) *Array {
 // Errors: subscripts is malformed, or does not fit the operands. Source: MLX
 // einsum.
 func Einsum(subscripts string, operands ...*Array) *Array {
-	var c Call
-	c.Begin(engine.OpEinsum)
-	c.String(subscripts)
-	c.Arrays(operands)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpEinsum)
+	call.String(subscripts)
+	call.Arrays(operands)
+	return call.One()
 }
 
 // GatherMM multiplies matrices of a by matrices of b, picked by index; nil
@@ -2920,14 +2920,14 @@ func Einsum(subscripts string, operands ...*Array) *Array {
 // in an array that is computed and has at most 4096 elements; in others the
 // nearest index inside is taken. Source: MLX gather_mm.
 func GatherMM(a *Array, b *Array, lhsIndices *Array, rhsIndices *Array) *Array {
-	var c Call
-	c.Begin(engine.OpGatherMm)
-	c.Array(a)
-	c.Array(b)
-	c.OptArray(lhsIndices)
-	c.OptArray(rhsIndices)
-	c.Bool(false)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpGatherMm)
+	call.Array(a)
+	call.Array(b)
+	call.OptArray(lhsIndices)
+	call.OptArray(rhsIndices)
+	call.Bool(false)
+	return call.One()
 }
 
 // GatherMMSorted is GatherMM for one list of indices that ascends, which may
@@ -2939,14 +2939,14 @@ func GatherMM(a *Array, b *Array, lhsIndices *Array, rhsIndices *Array) *Array {
 // in an array that is computed and has at most 4096 elements; in others the
 // nearest index inside is taken. Source: MLX gather_mm.
 func GatherMMSorted(a *Array, b *Array, lhsIndices *Array, rhsIndices *Array) *Array {
-	var c Call
-	c.Begin(engine.OpGatherMm)
-	c.Array(a)
-	c.Array(b)
-	c.OptArray(lhsIndices)
-	c.OptArray(rhsIndices)
-	c.Bool(true)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpGatherMm)
+	call.Array(a)
+	call.Array(b)
+	call.OptArray(lhsIndices)
+	call.OptArray(rhsIndices)
+	call.Bool(true)
+	return call.One()
 }
 
 // SegmentedMM returns one matrix product per row [start, stop) of segments,
@@ -2957,12 +2957,12 @@ func GatherMMSorted(a *Array, b *Array, lhsIndices *Array, rhsIndices *Array) *A
 // segments are integers. Errors: a or b is not a matrix, or k differs. Source:
 // MLX segmented_mm.
 func SegmentedMM(a *Array, b *Array, segments *Array) *Array {
-	var c Call
-	c.Begin(engine.OpSegmentedMm)
-	c.Array(a)
-	c.Array(b)
-	c.Array(segments)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpSegmentedMm)
+	call.Array(a)
+	call.Array(b)
+	call.Array(segments)
+	return call.One()
 }
 
 // BlockMaskedMM returns the matrix product of a and b with blocks of the
@@ -2974,15 +2974,15 @@ func SegmentedMM(a *Array, b *Array, segments *Array) *Array {
 // numbers scales them. Errors: another block size, or a mask of the wrong
 // shape. Source: MLX block_masked_mm.
 func BlockMaskedMM(a *Array, b *Array, blockSize int, maskOut *Array, maskLhs *Array, maskRhs *Array) *Array {
-	var c Call
-	c.Begin(engine.OpBlockMaskedMm)
-	c.Array(a)
-	c.Array(b)
-	c.Int(blockSize)
-	c.OptArray(maskOut)
-	c.OptArray(maskLhs)
-	c.OptArray(maskRhs)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpBlockMaskedMm)
+	call.Array(a)
+	call.Array(b)
+	call.Int(blockSize)
+	call.OptArray(maskOut)
+	call.OptArray(maskLhs)
+	call.OptArray(maskRhs)
+	return call.One()
 }
 
 // Hadamard returns the orthonormal Walsh–Hadamard transform of a along its
@@ -2992,11 +2992,11 @@ func BlockMaskedMM(a *Array, b *Array, blockSize int, maskOut *Array, maskLhs *A
 // Dtypes: real floating; integers become float32. Errors: n is of another form,
 // or a is empty or complex. Source: MLX hadamard_transform.
 func (a *Array) Hadamard() *Array {
-	var c Call
-	c.Begin(engine.OpHadamardTransform)
-	c.Array(a)
-	c.OptFloat(math.NaN())
-	return c.One()
+	var call Call
+	call.Begin(engine.OpHadamardTransform)
+	call.Array(a)
+	call.OptFloat(math.NaN())
+	return call.One()
 }
 
 // HadamardScaled is Hadamard with the factor scale in place of 1/√n.
@@ -3005,11 +3005,11 @@ func (a *Array) Hadamard() *Array {
 // Dtypes: real floating; integers become float32. Errors: n is of another form,
 // or a is empty or complex. Source: MLX hadamard_transform.
 func (a *Array) HadamardScaled(scale float64) *Array {
-	var c Call
-	c.Begin(engine.OpHadamardTransform)
-	c.Array(a)
-	c.OptFloat(scale)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpHadamardTransform)
+	call.Array(a)
+	call.OptFloat(scale)
+	return call.One()
 }
 
 // Conv1d slides weight over input, channels last, and sums the products (a
@@ -3021,15 +3021,15 @@ func (a *Array) HadamardScaled(scale float64) *Array {
 // channels do not fit groups, or the window is larger than the padded input.
 // Source: MLX conv1d.
 func (input *Array) Conv1d(weight *Array, stride int, padding int, dilation int, groups int) *Array {
-	var c Call
-	c.Begin(engine.OpConv1d)
-	c.Array(input)
-	c.Array(weight)
-	c.Int(stride)
-	c.Int(padding)
-	c.Int(dilation)
-	c.Int(groups)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpConv1d)
+	call.Array(input)
+	call.Array(weight)
+	call.Int(stride)
+	call.Int(padding)
+	call.Int(dilation)
+	call.Int(groups)
+	return call.One()
 }
 
 // Conv2d slides weight over input, channels last, and sums the products (a
@@ -3040,15 +3040,15 @@ func (input *Array) Conv1d(weight *Array, stride int, padding int, dilation int,
 // is not positive, weight is empty, the channels do not fit groups, or the
 // window is larger than the padded input. Source: MLX conv2d.
 func (input *Array) Conv2d(weight *Array, stride [2]int, padding [2]int, dilation [2]int, groups int) *Array {
-	var c Call
-	c.Begin(engine.OpConv2d)
-	c.Array(input)
-	c.Array(weight)
-	c.Int2(stride)
-	c.Int2(padding)
-	c.Int2(dilation)
-	c.Int(groups)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpConv2d)
+	call.Array(input)
+	call.Array(weight)
+	call.Int2(stride)
+	call.Int2(padding)
+	call.Int2(dilation)
+	call.Int(groups)
+	return call.One()
 }
 
 // Conv3d slides weight over input, channels last, and sums the products (a
@@ -3059,15 +3059,15 @@ func (input *Array) Conv2d(weight *Array, stride [2]int, padding [2]int, dilatio
 // is not positive, weight is empty, the channels do not agree, groups is not 1,
 // or the window is larger than the padded input. Source: MLX conv3d.
 func (input *Array) Conv3d(weight *Array, stride [3]int, padding [3]int, dilation [3]int, groups int) *Array {
-	var c Call
-	c.Begin(engine.OpConv3d)
-	c.Array(input)
-	c.Array(weight)
-	c.Int3(stride)
-	c.Int3(padding)
-	c.Int3(dilation)
-	c.Int(groups)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpConv3d)
+	call.Array(input)
+	call.Array(weight)
+	call.Int3(stride)
+	call.Int3(padding)
+	call.Int3(dilation)
+	call.Int(groups)
+	return call.One()
 }
 
 // ConvTranspose1d is the transpose of Conv1d: each element of input adds a
@@ -3079,16 +3079,16 @@ func (input *Array) Conv3d(weight *Array, stride [3]int, padding [3]int, dilatio
 // weight is empty, the channels do not fit groups. Source: MLX
 // conv_transpose1d.
 func (input *Array) ConvTranspose1d(weight *Array, stride int, padding int, dilation int, outputPadding int, groups int) *Array {
-	var c Call
-	c.Begin(engine.OpConvTranspose1d)
-	c.Array(input)
-	c.Array(weight)
-	c.Int(stride)
-	c.Int(padding)
-	c.Int(dilation)
-	c.Int(outputPadding)
-	c.Int(groups)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpConvTranspose1d)
+	call.Array(input)
+	call.Array(weight)
+	call.Int(stride)
+	call.Int(padding)
+	call.Int(dilation)
+	call.Int(outputPadding)
+	call.Int(groups)
+	return call.One()
 }
 
 // ConvTranspose2d is the transpose of Conv2d: each pixel of input adds a scaled
@@ -3099,16 +3099,16 @@ func (input *Array) ConvTranspose1d(weight *Array, stride int, padding int, dila
 // Errors: groups is not positive, weight is empty, the channels do not fit
 // groups. Source: MLX conv_transpose2d.
 func (input *Array) ConvTranspose2d(weight *Array, stride [2]int, padding [2]int, dilation [2]int, outputPadding [2]int, groups int) *Array {
-	var c Call
-	c.Begin(engine.OpConvTranspose2d)
-	c.Array(input)
-	c.Array(weight)
-	c.Int2(stride)
-	c.Int2(padding)
-	c.Int2(dilation)
-	c.Int2(outputPadding)
-	c.Int(groups)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpConvTranspose2d)
+	call.Array(input)
+	call.Array(weight)
+	call.Int2(stride)
+	call.Int2(padding)
+	call.Int2(dilation)
+	call.Int2(outputPadding)
+	call.Int(groups)
+	return call.One()
 }
 
 // ConvTranspose3d is the transpose of Conv3d: each voxel of input adds a scaled
@@ -3119,16 +3119,16 @@ func (input *Array) ConvTranspose2d(weight *Array, stride [2]int, padding [2]int
 // Errors: groups is not positive, weight is empty, the channels do not agree,
 // or groups is not 1. Source: MLX conv_transpose3d.
 func (input *Array) ConvTranspose3d(weight *Array, stride [3]int, padding [3]int, dilation [3]int, outputPadding [3]int, groups int) *Array {
-	var c Call
-	c.Begin(engine.OpConvTranspose3d)
-	c.Array(input)
-	c.Array(weight)
-	c.Int3(stride)
-	c.Int3(padding)
-	c.Int3(dilation)
-	c.Int3(outputPadding)
-	c.Int(groups)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpConvTranspose3d)
+	call.Array(input)
+	call.Array(weight)
+	call.Int3(stride)
+	call.Int3(padding)
+	call.Int3(dilation)
+	call.Int3(outputPadding)
+	call.Int(groups)
+	return call.One()
 }
 
 // ConvGeneral is the convolution of any number of spatial axes, with padding
@@ -3142,16 +3142,16 @@ func (input *Array) ConvTranspose3d(weight *Array, stride [3]int, padding [3]int
 // the wrong length, or the window is larger than the padded input. Source: MLX
 // conv_general.
 func (input *Array) ConvGeneral(weight *Array, stride []int, paddingLo []int, paddingHi []int, kernelDilation []int, inputDilation []int, groups int, flip bool) *Array {
-	var c Call
-	c.Begin(engine.OpConvGeneral)
-	c.Array(input)
-	c.Array(weight)
-	c.Ints(stride)
-	c.Ints(paddingLo)
-	c.Ints(paddingHi)
-	c.Ints(kernelDilation)
-	c.Ints(inputDilation)
-	c.Int(groups)
-	c.Bool(flip)
-	return c.One()
+	var call Call
+	call.Begin(engine.OpConvGeneral)
+	call.Array(input)
+	call.Array(weight)
+	call.Ints(stride)
+	call.Ints(paddingLo)
+	call.Ints(paddingHi)
+	call.Ints(kernelDilation)
+	call.Ints(inputDilation)
+	call.Int(groups)
+	call.Bool(flip)
+	return call.One()
 }

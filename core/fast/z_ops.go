@@ -14,13 +14,13 @@ import (
 // Errors: x is a scalar, or weight or bias has another shape. Source: Ba et al.
 // 2016, MLX fast.layer_norm.
 func LayerNorm(x *core.Array, weight *core.Array, bias *core.Array, eps float64) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFastLayerNorm)
-	c.Array(x)
-	c.OptArray(weight)
-	c.OptArray(bias)
-	c.Float(eps)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFastLayerNorm)
+	call.Array(x)
+	call.OptArray(weight)
+	call.OptArray(bias)
+	call.Float(eps)
+	return call.One()
 }
 
 // RMSNorm divides the last axis by its root mean square, then multiplies by
@@ -30,12 +30,12 @@ func LayerNorm(x *core.Array, weight *core.Array, bias *core.Array, eps float64)
 // is a scalar, or weight has another shape. Source: Zhang and Sennrich 2019,
 // MLX fast.rms_norm.
 func RMSNorm(x *core.Array, weight *core.Array, eps float64) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFastRmsNorm)
-	c.Array(x)
-	c.OptArray(weight)
-	c.Float(eps)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFastRmsNorm)
+	call.Array(x)
+	call.OptArray(weight)
+	call.Float(eps)
+	return call.One()
 }
 
 // RoPE rotates pairs among the first dims features by angles that grow with the
@@ -45,16 +45,16 @@ func RMSNorm(x *core.Array, weight *core.Array, eps float64) *core.Array {
 // Errors: x has fewer than three axes, dims is odd or above d, or not exactly
 // one of base and freqs is given. Source: Su et al. 2021, MLX fast.rope.
 func RoPE(x *core.Array, dims int, offset int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFastRope)
-	c.Array(x)
-	c.Int(dims)
-	c.Bool(false)
-	c.OptFloat(10000)
-	c.Float(1)
-	c.Int(offset)
-	c.OptArray(nil)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFastRope)
+	call.Array(x)
+	call.Int(dims)
+	call.Bool(false)
+	call.OptFloat(10000)
+	call.Float(1)
+	call.Int(offset)
+	call.OptArray(nil)
+	return call.One()
 }
 
 // RoPEWith is RoPE with neighbours as pairs if traditional, positions times
@@ -64,16 +64,16 @@ func RoPE(x *core.Array, dims int, offset int) *core.Array {
 // Errors: x has fewer than three axes, dims is odd or above d, or not exactly
 // one of base and freqs is given. Source: Su et al. 2021, MLX fast.rope.
 func RoPEWith(x *core.Array, dims int, traditional bool, base float64, scale float64, offset int, freqs *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFastRope)
-	c.Array(x)
-	c.Int(dims)
-	c.Bool(traditional)
-	c.OptFloat(base)
-	c.Float(scale)
-	c.Int(offset)
-	c.OptArray(freqs)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFastRope)
+	call.Array(x)
+	call.Int(dims)
+	call.Bool(traditional)
+	call.OptFloat(base)
+	call.Float(scale)
+	call.Int(offset)
+	call.OptArray(freqs)
+	return call.One()
 }
 
 // RoPEDynamic is RoPEWith with the offset in an array: one, or one per element
@@ -83,16 +83,16 @@ func RoPEWith(x *core.Array, dims int, traditional bool, base float64, scale flo
 // Dtypes: real floating; offset is integer. Errors: as RoPEWith, or offset has
 // another shape. Source: Su et al. 2021, MLX fast.rope.
 func RoPEDynamic(x *core.Array, dims int, traditional bool, base float64, scale float64, offset *core.Array, freqs *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFastRopeDynamic)
-	c.Array(x)
-	c.Int(dims)
-	c.Bool(traditional)
-	c.OptFloat(base)
-	c.Float(scale)
-	c.Array(offset)
-	c.OptArray(freqs)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFastRopeDynamic)
+	call.Array(x)
+	call.Int(dims)
+	call.Bool(traditional)
+	call.OptFloat(base)
+	call.Float(scale)
+	call.Array(offset)
+	call.OptArray(freqs)
+	return call.One()
 }
 
 // ScaledDotProductAttention returns softmax(scale·q·kᵀ)·v per head; scale
@@ -103,17 +103,17 @@ func RoPEDynamic(x *core.Array, dims int, traditional bool, base float64, scale 
 // Errors: not four axes each, heads or sizes that do not fit, or a mask with
 // "causal". Source: Vaswani et al. 2017, MLX fast.scaled_dot_product_attention.
 func ScaledDotProductAttention(queries *core.Array, keys *core.Array, values *core.Array, scale float64) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFastScaledDotProductAttention)
-	c.Array(queries)
-	c.Array(keys)
-	c.Array(values)
-	c.Float(scale)
-	c.String("")
-	c.OptArray(nil)
-	c.OptArray(nil)
-	c.Bool(false)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFastScaledDotProductAttention)
+	call.Array(queries)
+	call.Array(keys)
+	call.Array(values)
+	call.Float(scale)
+	call.String("")
+	call.OptArray(nil)
+	call.OptArray(nil)
+	call.Bool(false)
+	return call.One()
 }
 
 // ScaledDotProductAttentionCausal is ScaledDotProductAttention in which a query
@@ -125,17 +125,17 @@ func ScaledDotProductAttention(queries *core.Array, keys *core.Array, values *co
 // Errors: not four axes each, heads or sizes that do not fit, or a mask with
 // "causal". Source: Vaswani et al. 2017, MLX fast.scaled_dot_product_attention.
 func ScaledDotProductAttentionCausal(queries *core.Array, keys *core.Array, values *core.Array, scale float64) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFastScaledDotProductAttention)
-	c.Array(queries)
-	c.Array(keys)
-	c.Array(values)
-	c.Float(scale)
-	c.String("causal")
-	c.OptArray(nil)
-	c.OptArray(nil)
-	c.Bool(false)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFastScaledDotProductAttention)
+	call.Array(queries)
+	call.Array(keys)
+	call.Array(values)
+	call.Float(scale)
+	call.String("causal")
+	call.OptArray(nil)
+	call.OptArray(nil)
+	call.Bool(false)
+	return call.One()
 }
 
 // ScaledDotProductAttentionWith is ScaledDotProductAttention with mask_mode "",
@@ -148,17 +148,17 @@ func ScaledDotProductAttentionCausal(queries *core.Array, keys *core.Array, valu
 // Errors: not four axes each, heads or sizes that do not fit, or a mask with
 // "causal". Source: Vaswani et al. 2017, MLX fast.scaled_dot_product_attention.
 func ScaledDotProductAttentionWith(queries *core.Array, keys *core.Array, values *core.Array, scale float64, maskMode string, maskArr *core.Array, sinks *core.Array, forceFused bool) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFastScaledDotProductAttention)
-	c.Array(queries)
-	c.Array(keys)
-	c.Array(values)
-	c.Float(scale)
-	c.String(maskMode)
-	c.OptArray(maskArr)
-	c.OptArray(sinks)
-	c.Bool(forceFused)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFastScaledDotProductAttention)
+	call.Array(queries)
+	call.Array(keys)
+	call.Array(values)
+	call.Float(scale)
+	call.String(maskMode)
+	call.OptArray(maskArr)
+	call.OptArray(sinks)
+	call.Bool(forceFused)
+	return call.One()
 }
 
 // CrossEntropy returns logsumexp(logits) − logits[target] over the last axis,
@@ -170,11 +170,11 @@ func ScaledDotProductAttentionWith(queries *core.Array, keys *core.Array, values
 // computed and has at most 4096 elements; in others the nearest index inside is
 // taken. Source: MLX fast.cross_entropy.
 func CrossEntropy(logits *core.Array, targets *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFastCrossEntropy)
-	c.Array(logits)
-	c.Array(targets)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFastCrossEntropy)
+	call.Array(logits)
+	call.Array(targets)
+	return call.One()
 }
 
 // GatedDeltaUpdate runs the gated delta rule over time, a linear attention with
@@ -186,15 +186,15 @@ func CrossEntropy(logits *core.Array, targets *core.Array) *core.Array {
 // shapes that do not fit, hk that does not divide hv, or no step. Source: Yang
 // et al. 2024, MLX fast.gated_delta_update.
 func GatedDeltaUpdate(queries *core.Array, keys *core.Array, values *core.Array, gates *core.Array, beta *core.Array, initialState *core.Array, mask *core.Array) (y *core.Array, state *core.Array) {
-	var c core.Call
-	c.Begin(engine.OpFastGatedDeltaUpdate)
-	c.Array(queries)
-	c.Array(keys)
-	c.Array(values)
-	c.Array(gates)
-	c.Array(beta)
-	c.OptArray(initialState)
-	c.OptArray(mask)
-	r := c.Many(2)
-	return r[0], r[1]
+	var call core.Call
+	call.Begin(engine.OpFastGatedDeltaUpdate)
+	call.Array(queries)
+	call.Array(keys)
+	call.Array(values)
+	call.Array(gates)
+	call.Array(beta)
+	call.OptArray(initialState)
+	call.OptArray(mask)
+	res := call.Many(2)
+	return res[0], res[1]
 }

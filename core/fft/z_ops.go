@@ -13,13 +13,13 @@ import (
 // complex64. Errors: axis is out of range, or n is negative. Source: MLX
 // fft.fft.
 func FFT(a *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftFft)
-	c.Array(a)
-	c.Int(0)
-	c.Int(-1)
-	c.Norm(0)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftFft)
+	call.Array(a)
+	call.Int(0)
+	call.Int(-1)
+	call.Norm(0)
+	return call.One()
 }
 
 // FFTWith is FFT along axis, which is cut or padded with zeros to size n (0: as
@@ -29,13 +29,13 @@ func FFT(a *core.Array) *core.Array {
 // complex64. Errors: axis is out of range, or n is negative. Source: MLX
 // fft.fft.
 func FFTWith(a *core.Array, n int, axis int, norm int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftFft)
-	c.Array(a)
-	c.Int(n)
-	c.Int(axis)
-	c.Norm(norm)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftFft)
+	call.Array(a)
+	call.Int(n)
+	call.Int(axis)
+	call.Norm(norm)
+	return call.One()
 }
 
 // FFT2 returns the discrete Fourier transform over the last two axes.
@@ -44,13 +44,13 @@ func FFTWith(a *core.Array, n int, axis int, norm int) *core.Array {
 // complex64. Errors: an axis is out of range or repeated, or n has another
 // length than axes. Source: MLX fft.fft2.
 func FFT2(a *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftFft2)
-	c.Array(a)
-	c.Shape(nil)
-	c.Ints([]int{-2, -1})
-	c.Norm(0)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftFft2)
+	call.Array(a)
+	call.Shape(nil)
+	call.Ints([]int{-2, -1})
+	call.Norm(0)
+	return call.One()
 }
 
 // FFT2With is FFT2 over axes, cut or padded with zeros to the sizes n (none: as
@@ -60,13 +60,13 @@ func FFT2(a *core.Array) *core.Array {
 // complex64. Errors: an axis is out of range or repeated, or n has another
 // length than axes. Source: MLX fft.fft2.
 func FFT2With(a *core.Array, n []int, axes []int, norm int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftFft2)
-	c.Array(a)
-	c.Shape(n)
-	c.Ints(axes)
-	c.Norm(norm)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftFft2)
+	call.Array(a)
+	call.Shape(n)
+	call.Ints(axes)
+	call.Norm(norm)
+	return call.One()
 }
 
 // FFTN returns the discrete Fourier transform over axes, over all of them when
@@ -76,13 +76,13 @@ func FFT2With(a *core.Array, n []int, axes []int, norm int) *core.Array {
 // complex64. Errors: an axis is out of range or repeated, or n has another
 // length than axes. Source: MLX fft.fftn.
 func FFTN(a *core.Array, axes ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftFftn)
-	c.Array(a)
-	c.Shape(nil)
-	c.Ints(axes)
-	c.Norm(0)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftFftn)
+	call.Array(a)
+	call.Shape(nil)
+	call.Ints(axes)
+	call.Norm(0)
+	return call.One()
 }
 
 // FFTNWith is FFTN with axes cut or padded with zeros to the sizes n (none: as
@@ -92,13 +92,13 @@ func FFTN(a *core.Array, axes ...int) *core.Array {
 // complex64. Errors: an axis is out of range or repeated, or n has another
 // length than axes. Source: MLX fft.fftn.
 func FFTNWith(a *core.Array, n []int, axes []int, norm int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftFftn)
-	c.Array(a)
-	c.Shape(n)
-	c.Ints(axes)
-	c.Norm(norm)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftFftn)
+	call.Array(a)
+	call.Shape(n)
+	call.Ints(axes)
+	call.Norm(norm)
+	return call.One()
 }
 
 // IFFT returns the inverse discrete Fourier transform along the last axis.
@@ -107,13 +107,13 @@ func FFTNWith(a *core.Array, n []int, axes []int, norm int) *core.Array {
 // complex64. Errors: axis is out of range, or n is negative. Source: MLX
 // fft.ifft.
 func IFFT(a *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftIfft)
-	c.Array(a)
-	c.Int(0)
-	c.Int(-1)
-	c.Norm(0)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftIfft)
+	call.Array(a)
+	call.Int(0)
+	call.Int(-1)
+	call.Norm(0)
+	return call.One()
 }
 
 // IFFTWith is IFFT along axis, which is cut or padded with zeros to size n (0:
@@ -123,13 +123,13 @@ func IFFT(a *core.Array) *core.Array {
 // complex64. Errors: axis is out of range, or n is negative. Source: MLX
 // fft.ifft.
 func IFFTWith(a *core.Array, n int, axis int, norm int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftIfft)
-	c.Array(a)
-	c.Int(n)
-	c.Int(axis)
-	c.Norm(norm)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftIfft)
+	call.Array(a)
+	call.Int(n)
+	call.Int(axis)
+	call.Norm(norm)
+	return call.One()
 }
 
 // IFFT2 returns the inverse discrete Fourier transform over the last two axes.
@@ -138,13 +138,13 @@ func IFFTWith(a *core.Array, n int, axis int, norm int) *core.Array {
 // complex64. Errors: an axis is out of range or repeated, or n has another
 // length than axes. Source: MLX fft.ifft2.
 func IFFT2(a *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftIfft2)
-	c.Array(a)
-	c.Shape(nil)
-	c.Ints([]int{-2, -1})
-	c.Norm(0)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftIfft2)
+	call.Array(a)
+	call.Shape(nil)
+	call.Ints([]int{-2, -1})
+	call.Norm(0)
+	return call.One()
 }
 
 // IFFT2With is IFFT2 over axes, cut or padded with zeros to the sizes n (none:
@@ -154,13 +154,13 @@ func IFFT2(a *core.Array) *core.Array {
 // complex64. Errors: an axis is out of range or repeated, or n has another
 // length than axes. Source: MLX fft.ifft2.
 func IFFT2With(a *core.Array, n []int, axes []int, norm int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftIfft2)
-	c.Array(a)
-	c.Shape(n)
-	c.Ints(axes)
-	c.Norm(norm)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftIfft2)
+	call.Array(a)
+	call.Shape(n)
+	call.Ints(axes)
+	call.Norm(norm)
+	return call.One()
 }
 
 // IFFTN returns the inverse discrete Fourier transform over axes, over all of
@@ -170,13 +170,13 @@ func IFFT2With(a *core.Array, n []int, axes []int, norm int) *core.Array {
 // complex64. Errors: an axis is out of range or repeated, or n has another
 // length than axes. Source: MLX fft.ifftn.
 func IFFTN(a *core.Array, axes ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftIfftn)
-	c.Array(a)
-	c.Shape(nil)
-	c.Ints(axes)
-	c.Norm(0)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftIfftn)
+	call.Array(a)
+	call.Shape(nil)
+	call.Ints(axes)
+	call.Norm(0)
+	return call.One()
 }
 
 // IFFTNWith is IFFTN with axes cut or padded with zeros to the sizes n (none:
@@ -186,13 +186,13 @@ func IFFTN(a *core.Array, axes ...int) *core.Array {
 // complex64. Errors: an axis is out of range or repeated, or n has another
 // length than axes. Source: MLX fft.ifftn.
 func IFFTNWith(a *core.Array, n []int, axes []int, norm int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftIfftn)
-	c.Array(a)
-	c.Shape(n)
-	c.Ints(axes)
-	c.Norm(norm)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftIfftn)
+	call.Array(a)
+	call.Shape(n)
+	call.Ints(axes)
+	call.Norm(norm)
+	return call.One()
 }
 
 // RFFT returns the non-negative frequencies of the discrete Fourier transform
@@ -202,13 +202,13 @@ func IFFTNWith(a *core.Array, n []int, axes []int, norm int) *core.Array {
 // as float32 → complex64. Errors: a is complex, axis is out of range, or n is
 // negative. Source: MLX fft.rfft.
 func RFFT(a *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftRfft)
-	c.Array(a)
-	c.Int(0)
-	c.Int(-1)
-	c.Norm(0)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftRfft)
+	call.Array(a)
+	call.Int(0)
+	call.Int(-1)
+	call.Norm(0)
+	return call.One()
 }
 
 // RFFTWith is RFFT along axis, which is cut or padded with zeros to size n (0:
@@ -218,13 +218,13 @@ func RFFT(a *core.Array) *core.Array {
 // as float32 → complex64. Errors: a is complex, axis is out of range, or n is
 // negative. Source: MLX fft.rfft.
 func RFFTWith(a *core.Array, n int, axis int, norm int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftRfft)
-	c.Array(a)
-	c.Int(n)
-	c.Int(axis)
-	c.Norm(norm)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftRfft)
+	call.Array(a)
+	call.Int(n)
+	call.Int(axis)
+	call.Norm(norm)
+	return call.One()
 }
 
 // RFFT2 returns the non-negative frequencies of the discrete Fourier transform
@@ -234,13 +234,13 @@ func RFFTWith(a *core.Array, n int, axis int, norm int) *core.Array {
 // as float32 → complex64. Errors: a is complex, an axis is out of range or
 // repeated, or n has another length than axes. Source: MLX fft.rfft2.
 func RFFT2(a *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftRfft2)
-	c.Array(a)
-	c.Shape(nil)
-	c.Ints([]int{-2, -1})
-	c.Norm(0)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftRfft2)
+	call.Array(a)
+	call.Shape(nil)
+	call.Ints([]int{-2, -1})
+	call.Norm(0)
+	return call.One()
 }
 
 // RFFT2With is RFFT2 over axes, cut or padded with zeros to the sizes n (none:
@@ -250,13 +250,13 @@ func RFFT2(a *core.Array) *core.Array {
 // as float32 → complex64. Errors: a is complex, an axis is out of range or
 // repeated, or n has another length than axes. Source: MLX fft.rfft2.
 func RFFT2With(a *core.Array, n []int, axes []int, norm int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftRfft2)
-	c.Array(a)
-	c.Shape(n)
-	c.Ints(axes)
-	c.Norm(norm)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftRfft2)
+	call.Array(a)
+	call.Shape(n)
+	call.Ints(axes)
+	call.Norm(norm)
+	return call.One()
 }
 
 // RFFTN returns the non-negative frequencies of the discrete Fourier transform
@@ -266,13 +266,13 @@ func RFFT2With(a *core.Array, n []int, axes []int, norm int) *core.Array {
 // as float32 → complex64. Errors: a is complex, an axis is out of range or
 // repeated, or n has another length than axes. Source: MLX fft.rfftn.
 func RFFTN(a *core.Array, axes ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftRfftn)
-	c.Array(a)
-	c.Shape(nil)
-	c.Ints(axes)
-	c.Norm(0)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftRfftn)
+	call.Array(a)
+	call.Shape(nil)
+	call.Ints(axes)
+	call.Norm(0)
+	return call.One()
 }
 
 // RFFTNWith is RFFTN with axes cut or padded with zeros to the sizes n (none:
@@ -282,13 +282,13 @@ func RFFTN(a *core.Array, axes ...int) *core.Array {
 // as float32 → complex64. Errors: a is complex, an axis is out of range or
 // repeated, or n has another length than axes. Source: MLX fft.rfftn.
 func RFFTNWith(a *core.Array, n []int, axes []int, norm int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftRfftn)
-	c.Array(a)
-	c.Shape(n)
-	c.Ints(axes)
-	c.Norm(norm)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftRfftn)
+	call.Array(a)
+	call.Shape(n)
+	call.Ints(axes)
+	call.Norm(norm)
+	return call.One()
 }
 
 // IRFFT returns the real array whose non-negative frequencies are a along the
@@ -298,13 +298,13 @@ func RFFTNWith(a *core.Array, n []int, axes []int, norm int) *core.Array {
 // Dtypes: any dtype, as complex64 → float32. Errors: axis is out of range, or
 // n is negative. Source: MLX fft.irfft.
 func IRFFT(a *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftIrfft)
-	c.Array(a)
-	c.Int(0)
-	c.Int(-1)
-	c.Norm(0)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftIrfft)
+	call.Array(a)
+	call.Int(0)
+	call.Int(-1)
+	call.Norm(0)
+	return call.One()
 }
 
 // IRFFTWith is IRFFT along axis, which is cut or padded with zeros to give n
@@ -314,13 +314,13 @@ func IRFFT(a *core.Array) *core.Array {
 // Dtypes: any dtype, as complex64 → float32. Errors: axis is out of range, or
 // n is negative. Source: MLX fft.irfft.
 func IRFFTWith(a *core.Array, n int, axis int, norm int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftIrfft)
-	c.Array(a)
-	c.Int(n)
-	c.Int(axis)
-	c.Norm(norm)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftIrfft)
+	call.Array(a)
+	call.Int(n)
+	call.Int(axis)
+	call.Norm(norm)
+	return call.One()
 }
 
 // IRFFT2 returns the real array whose non-negative frequencies are a over the
@@ -330,13 +330,13 @@ func IRFFTWith(a *core.Array, n int, axis int, norm int) *core.Array {
 // Dtypes: any dtype, as complex64 → float32. Errors: an axis is out of range
 // or repeated, or n has another length than axes. Source: MLX fft.irfft2.
 func IRFFT2(a *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftIrfft2)
-	c.Array(a)
-	c.Shape(nil)
-	c.Ints([]int{-2, -1})
-	c.Norm(0)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftIrfft2)
+	call.Array(a)
+	call.Shape(nil)
+	call.Ints([]int{-2, -1})
+	call.Norm(0)
+	return call.One()
 }
 
 // IRFFT2With is IRFFT2 over axes, cut or padded with zeros to the sizes n
@@ -346,13 +346,13 @@ func IRFFT2(a *core.Array) *core.Array {
 // Dtypes: any dtype, as complex64 → float32. Errors: an axis is out of range
 // or repeated, or n has another length than axes. Source: MLX fft.irfft2.
 func IRFFT2With(a *core.Array, n []int, axes []int, norm int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftIrfft2)
-	c.Array(a)
-	c.Shape(n)
-	c.Ints(axes)
-	c.Norm(norm)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftIrfft2)
+	call.Array(a)
+	call.Shape(n)
+	call.Ints(axes)
+	call.Norm(norm)
+	return call.One()
 }
 
 // IRFFTN returns the real array whose non-negative frequencies are a over axes,
@@ -362,13 +362,13 @@ func IRFFT2With(a *core.Array, n []int, axes []int, norm int) *core.Array {
 // Dtypes: any dtype, as complex64 → float32. Errors: an axis is out of range
 // or repeated, or n has another length than axes. Source: MLX fft.irfftn.
 func IRFFTN(a *core.Array, axes ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftIrfftn)
-	c.Array(a)
-	c.Shape(nil)
-	c.Ints(axes)
-	c.Norm(0)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftIrfftn)
+	call.Array(a)
+	call.Shape(nil)
+	call.Ints(axes)
+	call.Norm(0)
+	return call.One()
 }
 
 // IRFFTNWith is IRFFTN with axes cut or padded with zeros to the sizes n (none:
@@ -378,13 +378,13 @@ func IRFFTN(a *core.Array, axes ...int) *core.Array {
 // Dtypes: any dtype, as complex64 → float32. Errors: an axis is out of range
 // or repeated, or n has another length than axes. Source: MLX fft.irfftn.
 func IRFFTNWith(a *core.Array, n []int, axes []int, norm int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftIrfftn)
-	c.Array(a)
-	c.Shape(n)
-	c.Ints(axes)
-	c.Norm(norm)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftIrfftn)
+	call.Array(a)
+	call.Shape(n)
+	call.Ints(axes)
+	call.Norm(norm)
+	return call.One()
 }
 
 // FFTFreq returns the frequencies that belong to the results of an FFT of size
@@ -393,11 +393,11 @@ func IRFFTNWith(a *core.Array, n []int, axes []int, norm int) *core.Array {
 // Shapes: (n). Dtypes: float32. Errors: n is not positive. Source: MLX
 // fft.fftfreq.
 func FFTFreq(n int, d float64) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftFftfreq)
-	c.Int(n)
-	c.Float(d)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftFftfreq)
+	call.Int(n)
+	call.Float(d)
+	return call.One()
 }
 
 // RFFTFreq returns the frequencies that belong to the results of an RFFT of
@@ -406,11 +406,11 @@ func FFTFreq(n int, d float64) *core.Array {
 // Shapes: (⌊n/2⌋ + 1). Dtypes: float32. Errors: n is not positive. Source:
 // MLX fft.rfftfreq.
 func RFFTFreq(n int, d float64) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftRfftfreq)
-	c.Int(n)
-	c.Float(d)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftRfftfreq)
+	call.Int(n)
+	call.Float(d)
+	return call.One()
 }
 
 // FFTShift rotates axes, all of them when none is given, so that frequency zero
@@ -419,11 +419,11 @@ func RFFTFreq(n int, d float64) *core.Array {
 // Shapes: a's. Dtypes: any. Errors: an axis is out of range. Source: MLX
 // fft.fftshift.
 func FFTShift(a *core.Array, axes ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftFftshift)
-	c.Array(a)
-	c.Ints(axes)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftFftshift)
+	call.Array(a)
+	call.Ints(axes)
+	return call.One()
 }
 
 // IFFTShift undoes FFTShift.
@@ -431,11 +431,11 @@ func FFTShift(a *core.Array, axes ...int) *core.Array {
 // Shapes: a's. Dtypes: any. Errors: an axis is out of range. Source: MLX
 // fft.ifftshift.
 func IFFTShift(a *core.Array, axes ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftIfftshift)
-	c.Array(a)
-	c.Ints(axes)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftIfftshift)
+	call.Array(a)
+	call.Ints(axes)
+	return call.One()
 }
 
 // STFT returns the short-time Fourier transform: frames of n_fft samples,
@@ -446,18 +446,18 @@ func IFFTShift(a *core.Array, axes ...int) *core.Array {
 // when not onesided; → complex64. Errors: x is too short, the window has
 // another length, or pad_mode is unknown. Source: MLX fft.stft.
 func STFT(x *core.Array, nFft int, hopLength int, window *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftStft)
-	c.Array(x)
-	c.Int(nFft)
-	c.OptInt(hopLength)
-	c.OptInt(0)
-	c.OptArray(window)
-	c.Bool(true)
-	c.String("constant")
-	c.Norm(0)
-	c.Bool(true)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftStft)
+	call.Array(x)
+	call.Int(nFft)
+	call.OptInt(hopLength)
+	call.OptInt(0)
+	call.OptArray(window)
+	call.Bool(true)
+	call.String("constant")
+	call.Norm(0)
+	call.Bool(true)
+	return call.One()
 }
 
 // STFTWith is STFT with a window of win_length samples (0: n_fft), frames that
@@ -468,18 +468,18 @@ func STFT(x *core.Array, nFft int, hopLength int, window *core.Array) *core.Arra
 // when not onesided; → complex64. Errors: x is too short, the window has
 // another length, or pad_mode is unknown. Source: MLX fft.stft.
 func STFTWith(x *core.Array, nFft int, hopLength int, winLength int, window *core.Array, center bool, padMode string, norm int, onesided bool) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftStft)
-	c.Array(x)
-	c.Int(nFft)
-	c.OptInt(hopLength)
-	c.OptInt(winLength)
-	c.OptArray(window)
-	c.Bool(center)
-	c.String(padMode)
-	c.Norm(norm)
-	c.Bool(onesided)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftStft)
+	call.Array(x)
+	call.Int(nFft)
+	call.OptInt(hopLength)
+	call.OptInt(winLength)
+	call.OptArray(window)
+	call.Bool(center)
+	call.String(padMode)
+	call.Norm(norm)
+	call.Bool(onesided)
+	return call.One()
 }
 
 // ISTFT returns the signal whose STFT with the same arguments is stft_matrix,
@@ -489,18 +489,18 @@ func STFTWith(x *core.Array, nFft int, hopLength int, winLength int, window *cor
 // float32; complex64 when not onesided. Errors: the number of frequencies does
 // not fit n_fft, or the window has another length. Source: MLX fft.istft.
 func ISTFT(stftMatrix *core.Array, nFft int, hopLength int, window *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftIstft)
-	c.Array(stftMatrix)
-	c.OptInt(nFft)
-	c.OptInt(hopLength)
-	c.OptInt(0)
-	c.OptArray(window)
-	c.Bool(true)
-	c.Norm(0)
-	c.Bool(true)
-	c.OptInt(0)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftIstft)
+	call.Array(stftMatrix)
+	call.OptInt(nFft)
+	call.OptInt(hopLength)
+	call.OptInt(0)
+	call.OptArray(window)
+	call.Bool(true)
+	call.Norm(0)
+	call.Bool(true)
+	call.OptInt(0)
+	return call.One()
 }
 
 // ISTFTWith is ISTFT for the arguments of STFTWith; the result is cut or padded
@@ -510,16 +510,16 @@ func ISTFT(stftMatrix *core.Array, nFft int, hopLength int, window *core.Array) 
 // float32; complex64 when not onesided. Errors: the number of frequencies does
 // not fit n_fft, or the window has another length. Source: MLX fft.istft.
 func ISTFTWith(stftMatrix *core.Array, nFft int, hopLength int, winLength int, window *core.Array, center bool, norm int, onesided bool, length int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpFftIstft)
-	c.Array(stftMatrix)
-	c.OptInt(nFft)
-	c.OptInt(hopLength)
-	c.OptInt(winLength)
-	c.OptArray(window)
-	c.Bool(center)
-	c.Norm(norm)
-	c.Bool(onesided)
-	c.OptInt(length)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpFftIstft)
+	call.Array(stftMatrix)
+	call.OptInt(nFft)
+	call.OptInt(hopLength)
+	call.OptInt(winLength)
+	call.OptArray(window)
+	call.Bool(center)
+	call.Norm(norm)
+	call.Bool(onesided)
+	call.OptInt(length)
+	return call.One()
 }

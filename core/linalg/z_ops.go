@@ -12,12 +12,12 @@ import (
 //
 // Shapes: (…, m, n) → (…, m, k), (…, k, n) with k = min(m, n). Dtypes:
 // float32 or float64. Source: LAPACK geqrf, orgqr.
-func QR(a *core.Array) (q *core.Array, rr *core.Array) {
-	var c core.Call
-	c.Begin(engine.OpLinalgQr)
-	c.Array(a)
-	r := c.Many(2)
-	return r[0], r[1]
+func QR(a *core.Array) (q *core.Array, r *core.Array) {
+	var call core.Call
+	call.Begin(engine.OpLinalgQr)
+	call.Array(a)
+	res := call.Many(2)
+	return res[0], res[1]
 }
 
 // SVD returns the full singular value decomposition a = u·diag(sigma)·vt;
@@ -27,11 +27,11 @@ func QR(a *core.Array) (q *core.Array, rr *core.Array) {
 // n). Dtypes: float32, float64 or complex64; sigma is real. Errors: the
 // iteration does not converge (NaN in a). Source: LAPACK gesdd.
 func SVD(a *core.Array) (u *core.Array, sigma *core.Array, vt *core.Array) {
-	var c core.Call
-	c.Begin(engine.OpLinalgSvd)
-	c.Array(a)
-	r := c.Many(3)
-	return r[0], r[1], r[2]
+	var call core.Call
+	call.Begin(engine.OpLinalgSvd)
+	call.Array(a)
+	res := call.Many(3)
+	return res[0], res[1], res[2]
 }
 
 // SVDVals returns the singular values of a in descending order.
@@ -40,10 +40,10 @@ func SVD(a *core.Array) (u *core.Array, sigma *core.Array, vt *core.Array) {
 // complex64; the result is real. Errors: the iteration does not converge (NaN
 // in a). Source: LAPACK gesdd.
 func SVDVals(a *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgSvdvals)
-	c.Array(a)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgSvdvals)
+	call.Array(a)
+	return call.One()
 }
 
 // Inv returns the inverse of the square matrices of a.
@@ -52,10 +52,10 @@ func SVDVals(a *core.Array) *core.Array {
 // not square, or singular (seen when the result is evaluated). Source: LAPACK
 // getrf, getri.
 func Inv(a *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgInv)
-	c.Array(a)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgInv)
+	call.Array(a)
+	return call.One()
 }
 
 // TriInv returns the inverse of triangular matrices; only the triangle that
@@ -65,11 +65,11 @@ func Inv(a *core.Array) *core.Array {
 // not square, or singular (seen when the result is evaluated). Source: LAPACK
 // trtri.
 func TriInv(a *core.Array, upper bool) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgTriInv)
-	c.Array(a)
-	c.Bool(upper)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgTriInv)
+	call.Array(a)
+	call.Bool(upper)
+	return call.One()
 }
 
 // Cholesky returns the lower triangular l with a = l·lᵀ of symmetric
@@ -79,11 +79,11 @@ func TriInv(a *core.Array, upper bool) *core.Array {
 // not square; a matrix that is not positive definite gives NaN. Source: LAPACK
 // potrf.
 func Cholesky(a *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgCholesky)
-	c.Array(a)
-	c.Bool(false)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgCholesky)
+	call.Array(a)
+	call.Bool(false)
+	return call.One()
 }
 
 // CholeskyUpper returns the upper triangular u with a = uᵀ·u; only the upper
@@ -93,11 +93,11 @@ func Cholesky(a *core.Array) *core.Array {
 // not square; a matrix that is not positive definite gives NaN. Source: LAPACK
 // potrf.
 func CholeskyUpper(a *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgCholesky)
-	c.Array(a)
-	c.Bool(true)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgCholesky)
+	call.Array(a)
+	call.Bool(true)
+	return call.One()
 }
 
 // CholeskyInv returns the inverse of the matrix whose Cholesky factor is a;
@@ -107,11 +107,11 @@ func CholeskyUpper(a *core.Array) *core.Array {
 // not square, or singular (seen when the result is evaluated). Source: LAPACK
 // trtri.
 func CholeskyInv(a *core.Array, upper bool) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgCholeskyInv)
-	c.Array(a)
-	c.Bool(upper)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgCholeskyInv)
+	call.Array(a)
+	call.Bool(upper)
+	return call.One()
 }
 
 // Pinv returns the Moore–Penrose inverse; singular values below 10·max(m,
@@ -120,10 +120,10 @@ func CholeskyInv(a *core.Array, upper bool) *core.Array {
 // Shapes: (…, m, n) → (…, n, m). Dtypes: float32 or float64. Errors: the
 // iteration does not converge (NaN in a). Source: LAPACK gesdd.
 func Pinv(a *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgPinv)
-	c.Array(a)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgPinv)
+	call.Array(a)
+	return call.One()
 }
 
 // LU returns the LU factorisation with row pivoting: p holds row indices with a
@@ -132,11 +132,11 @@ func Pinv(a *core.Array) *core.Array {
 // Shapes: (…, m, n) → (…, m), (…, m, k), (…, k, n) with k = min(m,
 // n). Dtypes: float32 or float64; p is uint32. Source: LAPACK getrf.
 func LU(a *core.Array) (p *core.Array, l *core.Array, u *core.Array) {
-	var c core.Call
-	c.Begin(engine.OpLinalgLu)
-	c.Array(a)
-	r := c.Many(3)
-	return r[0], r[1], r[2]
+	var call core.Call
+	call.Begin(engine.OpLinalgLu)
+	call.Array(a)
+	res := call.Many(3)
+	return res[0], res[1], res[2]
 }
 
 // LUFactor returns the LU factorisation in one matrix, as LAPACK packs it, and
@@ -145,11 +145,11 @@ func LU(a *core.Array) (p *core.Array, l *core.Array, u *core.Array) {
 // Shapes: (…, m, n) → (…, m, n), (…, min(m, n)). Dtypes: float32 or
 // float64; pivots are uint32. Source: LAPACK getrf.
 func LUFactor(a *core.Array) (lu *core.Array, pivots *core.Array) {
-	var c core.Call
-	c.Begin(engine.OpLinalgLuFactor)
-	c.Array(a)
-	r := c.Many(2)
-	return r[0], r[1]
+	var call core.Call
+	call.Begin(engine.OpLinalgLuFactor)
+	call.Array(a)
+	res := call.Many(2)
+	return res[0], res[1]
 }
 
 // Solve returns the x with a·x = b for square a.
@@ -158,11 +158,11 @@ func LUFactor(a *core.Array) (lu *core.Array, pivots *core.Array) {
 // after promotion. Errors: a is not square, or singular (seen when the result
 // is evaluated). Source: LAPACK getrf, trtri.
 func Solve(a *core.Array, b *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgSolve)
-	c.Array(a)
-	c.Array(b)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgSolve)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
 }
 
 // SolveTriangular returns the x with a·x = b for triangular a; only the
@@ -172,12 +172,12 @@ func Solve(a *core.Array, b *core.Array) *core.Array {
 // after promotion. Errors: a is not square, or singular (seen when the result
 // is evaluated). Source: LAPACK trtri.
 func SolveTriangular(a *core.Array, b *core.Array, upper bool) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgSolveTriangular)
-	c.Array(a)
-	c.Array(b)
-	c.Bool(upper)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgSolveTriangular)
+	call.Array(a)
+	call.Array(b)
+	call.Bool(upper)
+	return call.One()
 }
 
 // Det returns the determinants of the square matrices of a.
@@ -185,10 +185,10 @@ func SolveTriangular(a *core.Array, b *core.Array, upper bool) *core.Array {
 // Shapes: (…, n, n) → (…). Dtypes: real; integers become float32. Errors:
 // a is not square. Source: LAPACK getrf; sizes to 3 by formula.
 func Det(a *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgDet)
-	c.Array(a)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgDet)
+	call.Array(a)
+	return call.One()
 }
 
 // SlogDet returns the signs and the logarithms of the absolute values of
@@ -197,11 +197,11 @@ func Det(a *core.Array) *core.Array {
 // Shapes: (…, n, n) → (…), (…). Dtypes: real; integers become float32.
 // Errors: a is not square. Source: LAPACK getrf; sizes to 3 by formula.
 func SlogDet(a *core.Array) (sign *core.Array, logabsdet *core.Array) {
-	var c core.Call
-	c.Begin(engine.OpLinalgSlogdet)
-	c.Array(a)
-	r := c.Many(2)
-	return r[0], r[1]
+	var call core.Call
+	call.Begin(engine.OpLinalgSlogdet)
+	call.Array(a)
+	res := call.Many(2)
+	return res[0], res[1]
 }
 
 // Eig returns the eigenvalues of square matrices, in no fixed order, and the
@@ -211,11 +211,11 @@ func SlogDet(a *core.Array) (sign *core.Array, logabsdet *core.Array) {
 // complex64 → complex64. Errors: a is not square, or the iteration does not
 // converge. Source: LAPACK geev.
 func Eig(a *core.Array) (values *core.Array, vectors *core.Array) {
-	var c core.Call
-	c.Begin(engine.OpLinalgEig)
-	c.Array(a)
-	r := c.Many(2)
-	return r[0], r[1]
+	var call core.Call
+	call.Begin(engine.OpLinalgEig)
+	call.Array(a)
+	res := call.Many(2)
+	return res[0], res[1]
 }
 
 // EigVals returns the eigenvalues of square matrices, in no fixed order.
@@ -224,10 +224,10 @@ func Eig(a *core.Array) (values *core.Array, vectors *core.Array) {
 // complex64. Errors: a is not square, or the iteration does not converge.
 // Source: LAPACK geev.
 func EigVals(a *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgEigvals)
-	c.Array(a)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgEigvals)
+	call.Array(a)
+	return call.One()
 }
 
 // Eigh returns the eigenvalues of symmetric or Hermitian matrices in ascending
@@ -238,12 +238,12 @@ func EigVals(a *core.Array) *core.Array {
 // complex64; the values are real. Errors: a is not square, or the iteration
 // does not converge. Source: LAPACK syevd, heevd.
 func Eigh(a *core.Array) (values *core.Array, vectors *core.Array) {
-	var c core.Call
-	c.Begin(engine.OpLinalgEigh)
-	c.Array(a)
-	c.String("L")
-	r := c.Many(2)
-	return r[0], r[1]
+	var call core.Call
+	call.Begin(engine.OpLinalgEigh)
+	call.Array(a)
+	call.String("L")
+	res := call.Many(2)
+	return res[0], res[1]
 }
 
 // EighUpper is Eigh that reads only the upper triangle.
@@ -252,12 +252,12 @@ func Eigh(a *core.Array) (values *core.Array, vectors *core.Array) {
 // complex64; the values are real. Errors: a is not square, or the iteration
 // does not converge. Source: LAPACK syevd, heevd.
 func EighUpper(a *core.Array) (values *core.Array, vectors *core.Array) {
-	var c core.Call
-	c.Begin(engine.OpLinalgEigh)
-	c.Array(a)
-	c.String("U")
-	r := c.Many(2)
-	return r[0], r[1]
+	var call core.Call
+	call.Begin(engine.OpLinalgEigh)
+	call.Array(a)
+	call.String("U")
+	res := call.Many(2)
+	return res[0], res[1]
 }
 
 // EigValsh returns the eigenvalues of symmetric or Hermitian matrices in
@@ -267,11 +267,11 @@ func EighUpper(a *core.Array) (values *core.Array, vectors *core.Array) {
 // values are real. Errors: a is not square, or the iteration does not converge.
 // Source: LAPACK syevd, heevd.
 func EigValsh(a *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgEigvalsh)
-	c.Array(a)
-	c.String("L")
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgEigvalsh)
+	call.Array(a)
+	call.String("L")
+	return call.One()
 }
 
 // EigValshUpper is EigValsh that reads only the upper triangle.
@@ -280,11 +280,11 @@ func EigValsh(a *core.Array) *core.Array {
 // values are real. Errors: a is not square, or the iteration does not converge.
 // Source: LAPACK syevd, heevd.
 func EigValshUpper(a *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgEigvalsh)
-	c.Array(a)
-	c.String("U")
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgEigvalsh)
+	call.Array(a)
+	call.String("U")
+	return call.One()
 }
 
 // Cross returns the cross products of the vectors that lie along axis; a vector
@@ -294,12 +294,12 @@ func EigValshUpper(a *core.Array) *core.Array {
 // or vanishes when both have 2. Dtypes: the promoted dtype. Errors: axis has
 // another size. Source: MLX linalg.cross.
 func Cross(a *core.Array, b *core.Array, axis int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgCross)
-	c.Array(a)
-	c.Array(b)
-	c.Int(axis)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgCross)
+	call.Array(a)
+	call.Array(b)
+	call.Int(axis)
+	return call.One()
 }
 
 // Norm returns the square root of the sum of squared magnitudes over one or two
@@ -308,12 +308,12 @@ func Cross(a *core.Array, b *core.Array, axis int) *core.Array {
 // Shapes: the axes of a without those reduced. Dtypes: floating or complex; the
 // result is real. Errors: more than two axes. Source: MLX linalg.norm.
 func Norm(a *core.Array, axis ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgNormL2)
-	c.Array(a)
-	c.Ints(axis)
-	c.Bool(false)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgNormL2)
+	call.Array(a)
+	call.Ints(axis)
+	call.Bool(false)
+	return call.One()
 }
 
 // NormKeep is Norm that keeps the reduced axes with size 1.
@@ -321,12 +321,12 @@ func Norm(a *core.Array, axis ...int) *core.Array {
 // Shapes: the axes of a without those reduced. Dtypes: floating or complex; the
 // result is real. Errors: more than two axes. Source: MLX linalg.norm.
 func NormKeep(a *core.Array, axis ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgNormL2)
-	c.Array(a)
-	c.Ints(axis)
-	c.Bool(true)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgNormL2)
+	call.Array(a)
+	call.Ints(axis)
+	call.Bool(true)
+	return call.One()
 }
 
 // NormOrd returns a norm of order ord: over one axis the vector norm
@@ -339,13 +339,13 @@ func NormKeep(a *core.Array, axis ...int) *core.Array {
 // exist; the matrix orders 2 and −2 need a CPU stream. Source: MLX
 // linalg.norm.
 func NormOrd(a *core.Array, ord float64, axis ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgNorm)
-	c.Array(a)
-	c.Float(ord)
-	c.Ints(axis)
-	c.Bool(false)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgNorm)
+	call.Array(a)
+	call.Float(ord)
+	call.Ints(axis)
+	call.Bool(false)
+	return call.One()
 }
 
 // NormOrdKeep is NormOrd that keeps the reduced axes with size 1.
@@ -355,13 +355,13 @@ func NormOrd(a *core.Array, ord float64, axis ...int) *core.Array {
 // exist; the matrix orders 2 and −2 need a CPU stream. Source: MLX
 // linalg.norm.
 func NormOrdKeep(a *core.Array, ord float64, axis ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgNorm)
-	c.Array(a)
-	c.Float(ord)
-	c.Ints(axis)
-	c.Bool(true)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgNorm)
+	call.Array(a)
+	call.Float(ord)
+	call.Ints(axis)
+	call.Bool(true)
+	return call.One()
 }
 
 // NormMatrix returns a matrix norm over two axes: "fro" the Frobenius norm,
@@ -371,13 +371,13 @@ func NormOrdKeep(a *core.Array, ord float64, axis ...int) *core.Array {
 // the result is real. Errors: not two axes, or another ord; "nuc" needs a CPU
 // stream. Source: MLX linalg.norm.
 func NormMatrix(a *core.Array, ord string, axis ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgNormMatrix)
-	c.Array(a)
-	c.String(ord)
-	c.Ints(axis)
-	c.Bool(false)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgNormMatrix)
+	call.Array(a)
+	call.String(ord)
+	call.Ints(axis)
+	call.Bool(false)
+	return call.One()
 }
 
 // NormMatrixKeep is NormMatrix that keeps the reduced axes with size 1.
@@ -386,11 +386,11 @@ func NormMatrix(a *core.Array, ord string, axis ...int) *core.Array {
 // the result is real. Errors: not two axes, or another ord; "nuc" needs a CPU
 // stream. Source: MLX linalg.norm.
 func NormMatrixKeep(a *core.Array, ord string, axis ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpLinalgNormMatrix)
-	c.Array(a)
-	c.String(ord)
-	c.Ints(axis)
-	c.Bool(true)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpLinalgNormMatrix)
+	call.Array(a)
+	call.String(ord)
+	call.Ints(axis)
+	call.Bool(true)
+	return call.One()
 }

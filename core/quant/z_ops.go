@@ -16,13 +16,13 @@ import (
 // axes, n is no multiple of group_size, group_size is not 32, 64 or 128, or
 // bits not 1–6 or 8. Source: MLX quantize.
 func Quantize(w *core.Array, groupSize int, bits int) (wq *core.Array, scales *core.Array, biases *core.Array) {
-	var c core.Call
-	c.Begin(engine.OpQuantQuantizeAffine)
-	c.Array(w)
-	c.OptInt(groupSize)
-	c.OptInt(bits)
-	r := c.Many(3)
-	return r[0], r[1], r[2]
+	var call core.Call
+	call.Begin(engine.OpQuantQuantizeAffine)
+	call.Array(w)
+	call.OptInt(groupSize)
+	call.OptInt(bits)
+	res := call.Many(3)
+	return res[0], res[1], res[2]
 }
 
 // QuantizeMode packs w as mode says: "affine" returns packed words, scales and
@@ -36,14 +36,14 @@ func Quantize(w *core.Array, groupSize int, bits int) (wq *core.Array, scales *c
 // size, or sizes that mode does not have. Source: MLX quantize, OCP
 // Microscaling 1.0.
 func QuantizeMode(w *core.Array, groupSize int, bits int, mode string, globalScale *core.Array) []*core.Array {
-	var c core.Call
-	c.Begin(engine.OpQuantQuantize)
-	c.Array(w)
-	c.OptInt(groupSize)
-	c.OptInt(bits)
-	c.String(mode)
-	c.OptArray(globalScale)
-	return c.List()
+	var call core.Call
+	call.Begin(engine.OpQuantQuantize)
+	call.Array(w)
+	call.OptInt(groupSize)
+	call.OptInt(bits)
+	call.String(mode)
+	call.OptArray(globalScale)
+	return call.List()
 }
 
 // Dequantize undoes Quantize up to rounding; group_size and bits must be the
@@ -54,17 +54,17 @@ func QuantizeMode(w *core.Array, groupSize int, bits int, mode string, globalSca
 // Errors: sizes that do not fit each other, group_size and bits. Source: MLX
 // dequantize.
 func Dequantize(w *core.Array, scales *core.Array, biases *core.Array, groupSize int, bits int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpQuantDequantize)
-	c.Array(w)
-	c.Array(scales)
-	c.OptArray(biases)
-	c.OptInt(groupSize)
-	c.OptInt(bits)
-	c.String("affine")
-	c.OptArray(nil)
-	c.OptDType(core.NoDType)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpQuantDequantize)
+	call.Array(w)
+	call.Array(scales)
+	call.OptArray(biases)
+	call.OptInt(groupSize)
+	call.OptInt(bits)
+	call.String("affine")
+	call.OptArray(nil)
+	call.OptDType(core.NoDType)
+	return call.One()
 }
 
 // DequantizeMode undoes QuantizeMode up to rounding; biases are nil except for
@@ -75,17 +75,17 @@ func Dequantize(w *core.Array, scales *core.Array, biases *core.Array, groupSize
 // Errors: sizes that do not fit each other, group_size and bits. Source: MLX
 // dequantize.
 func DequantizeMode(w *core.Array, scales *core.Array, biases *core.Array, groupSize int, bits int, mode string, globalScale *core.Array, dtype core.DType) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpQuantDequantize)
-	c.Array(w)
-	c.Array(scales)
-	c.OptArray(biases)
-	c.OptInt(groupSize)
-	c.OptInt(bits)
-	c.String(mode)
-	c.OptArray(globalScale)
-	c.OptDType(dtype)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpQuantDequantize)
+	call.Array(w)
+	call.Array(scales)
+	call.OptArray(biases)
+	call.OptInt(groupSize)
+	call.OptInt(bits)
+	call.String(mode)
+	call.OptArray(globalScale)
+	call.OptDType(dtype)
+	return call.One()
 }
 
 // MatMul returns x·wᵀ for a w that Quantize packed, without unpacking it as
@@ -95,17 +95,17 @@ func DequantizeMode(w *core.Array, scales *core.Array, biases *core.Array, group
 // m, n). Dtypes: real floating x and scales, uint32 w. Errors: k differs, or
 // sizes that do not fit group_size and bits. Source: MLX quantized_matmul.
 func MatMul(x *core.Array, w *core.Array, scales *core.Array, biases *core.Array, groupSize int, bits int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpQuantQuantizedMatmul)
-	c.Array(x)
-	c.Array(w)
-	c.Array(scales)
-	c.OptArray(biases)
-	c.Bool(true)
-	c.OptInt(groupSize)
-	c.OptInt(bits)
-	c.String("affine")
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpQuantQuantizedMatmul)
+	call.Array(x)
+	call.Array(w)
+	call.Array(scales)
+	call.OptArray(biases)
+	call.Bool(true)
+	call.OptInt(groupSize)
+	call.OptInt(bits)
+	call.String("affine")
+	return call.One()
 }
 
 // MatMulMode is MatMul for a w of QuantizeMode, not transposed when transpose
@@ -115,17 +115,17 @@ func MatMul(x *core.Array, w *core.Array, scales *core.Array, biases *core.Array
 // m, n). Dtypes: real floating x and scales, uint32 w. Errors: k differs, or
 // sizes that do not fit group_size and bits. Source: MLX quantized_matmul.
 func MatMulMode(x *core.Array, w *core.Array, scales *core.Array, biases *core.Array, transpose bool, groupSize int, bits int, mode string) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpQuantQuantizedMatmul)
-	c.Array(x)
-	c.Array(w)
-	c.Array(scales)
-	c.OptArray(biases)
-	c.Bool(transpose)
-	c.OptInt(groupSize)
-	c.OptInt(bits)
-	c.String(mode)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpQuantQuantizedMatmul)
+	call.Array(x)
+	call.Array(w)
+	call.Array(scales)
+	call.OptArray(biases)
+	call.Bool(transpose)
+	call.OptInt(groupSize)
+	call.OptInt(bits)
+	call.String(mode)
+	return call.One()
 }
 
 // QQMM returns x·wᵀ with both rounded to mode ("nvfp4" or "mxfp8"): x on the
@@ -136,17 +136,17 @@ func MatMulMode(x *core.Array, w *core.Array, scales *core.Array, biases *core.A
 // mode; a CPU stream can only do one row (m = 1) with a packed w. Source: MLX
 // qqmm.
 func QQMM(x *core.Array, w *core.Array, wScales *core.Array, groupSize int, bits int, mode string, globalScaleX *core.Array, globalScaleW *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpQuantQqmm)
-	c.Array(x)
-	c.Array(w)
-	c.OptArray(wScales)
-	c.OptInt(groupSize)
-	c.OptInt(bits)
-	c.String(mode)
-	c.OptArray(globalScaleX)
-	c.OptArray(globalScaleW)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpQuantQqmm)
+	call.Array(x)
+	call.Array(w)
+	call.OptArray(wScales)
+	call.OptInt(groupSize)
+	call.OptInt(bits)
+	call.String(mode)
+	call.OptArray(globalScaleX)
+	call.OptArray(globalScaleW)
+	return call.One()
 }
 
 // GatherMM multiplies matrices of x by packed matrices of w, picked by index;
@@ -156,21 +156,21 @@ func QQMM(x *core.Array, w *core.Array, wScales *core.Array, groupSize int, bits
 // real floating x and scales, uint32 w, integer indices. Errors: k differs, or
 // sizes that do not fit group_size and bits. Source: MLX gather_qmm.
 func GatherMM(x *core.Array, w *core.Array, scales *core.Array, biases *core.Array, lhsIndices *core.Array, rhsIndices *core.Array, groupSize int, bits int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpQuantGatherQmm)
-	c.Array(x)
-	c.Array(w)
-	c.Array(scales)
-	c.OptArray(biases)
-	c.OptArray(lhsIndices)
-	c.OptArray(rhsIndices)
-	c.Bool(true)
-	c.OptInt(groupSize)
-	c.OptInt(bits)
-	c.String("affine")
-	c.OptArray(nil)
-	c.Bool(false)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpQuantGatherQmm)
+	call.Array(x)
+	call.Array(w)
+	call.Array(scales)
+	call.OptArray(biases)
+	call.OptArray(lhsIndices)
+	call.OptArray(rhsIndices)
+	call.Bool(true)
+	call.OptInt(groupSize)
+	call.OptInt(bits)
+	call.String("affine")
+	call.OptArray(nil)
+	call.Bool(false)
+	return call.One()
 }
 
 // GatherMMMode is GatherMM for a w of QuantizeMode, not transposed when
@@ -180,21 +180,21 @@ func GatherMM(x *core.Array, w *core.Array, scales *core.Array, biases *core.Arr
 // real floating x and scales, uint32 w, integer indices. Errors: k differs, or
 // sizes that do not fit group_size and bits. Source: MLX gather_qmm.
 func GatherMMMode(x *core.Array, w *core.Array, scales *core.Array, biases *core.Array, lhsIndices *core.Array, rhsIndices *core.Array, transpose bool, groupSize int, bits int, mode string, globalScale *core.Array, sortedIndices bool) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpQuantGatherQmm)
-	c.Array(x)
-	c.Array(w)
-	c.Array(scales)
-	c.OptArray(biases)
-	c.OptArray(lhsIndices)
-	c.OptArray(rhsIndices)
-	c.Bool(transpose)
-	c.OptInt(groupSize)
-	c.OptInt(bits)
-	c.String(mode)
-	c.OptArray(globalScale)
-	c.Bool(sortedIndices)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpQuantGatherQmm)
+	call.Array(x)
+	call.Array(w)
+	call.Array(scales)
+	call.OptArray(biases)
+	call.OptArray(lhsIndices)
+	call.OptArray(rhsIndices)
+	call.Bool(transpose)
+	call.OptInt(groupSize)
+	call.OptInt(bits)
+	call.String(mode)
+	call.OptArray(globalScale)
+	call.Bool(sortedIndices)
+	return call.One()
 }
 
 // GatherQQMM is QQMM on matrices of x and w that are picked by index; nil
@@ -204,20 +204,20 @@ func GatherMMMode(x *core.Array, w *core.Array, scales *core.Array, biases *core
 // floating; packed w is uint32. Errors: k differs or is no multiple of the
 // group size, or another mode. Source: MLX gather_qqmm.
 func GatherQQMM(x *core.Array, w *core.Array, scalesW *core.Array, lhsIndices *core.Array, rhsIndices *core.Array, groupSize int, bits int, mode string, globalScaleX *core.Array, globalScaleW *core.Array, sortedIndices bool) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpQuantGatherQqmm)
-	c.Array(x)
-	c.Array(w)
-	c.OptArray(scalesW)
-	c.OptArray(lhsIndices)
-	c.OptArray(rhsIndices)
-	c.OptInt(groupSize)
-	c.OptInt(bits)
-	c.String(mode)
-	c.OptArray(globalScaleX)
-	c.OptArray(globalScaleW)
-	c.Bool(sortedIndices)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpQuantGatherQqmm)
+	call.Array(x)
+	call.Array(w)
+	call.OptArray(scalesW)
+	call.OptArray(lhsIndices)
+	call.OptArray(rhsIndices)
+	call.OptInt(groupSize)
+	call.OptInt(bits)
+	call.String(mode)
+	call.OptArray(globalScaleX)
+	call.OptArray(globalScaleW)
+	call.Bool(sortedIndices)
+	return call.One()
 }
 
 // ToFP8 rounds x to 8-bit floats (E4M3), held as bytes; larger magnitudes,
@@ -226,10 +226,10 @@ func GatherQQMM(x *core.Array, w *core.Array, scalesW *core.Array, lhsIndices *c
 // Shapes: x's. Dtypes: real floating → uint8. Source: MLX to_fp8, OCP FP8
 // 1.0.
 func ToFP8(x *core.Array) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpQuantToFp8)
-	c.Array(x)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpQuantToFp8)
+	call.Array(x)
+	return call.One()
 }
 
 // FromFP8 converts 8-bit floats (E4M3), held as bytes, to dtype.
@@ -237,9 +237,9 @@ func ToFP8(x *core.Array) *core.Array {
 // Shapes: x's. Dtypes: uint8 → real floating. Errors: x is not uint8, or
 // dtype is not floating. Source: MLX from_fp8, OCP FP8 1.0.
 func FromFP8(x *core.Array, dtype core.DType) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpQuantFromFp8)
-	c.Array(x)
-	c.DType(dtype)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpQuantFromFp8)
+	call.Array(x)
+	call.DType(dtype)
+	return call.One()
 }

@@ -11,10 +11,10 @@ import (
 //
 // Shapes: (2). Dtypes: uint32. Source: Threefry counters, MLX random.key.
 func Key(seed uint64) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomKey)
-	c.Word(seed)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomKey)
+	call.Word(seed)
+	return call.One()
 }
 
 // Split returns two new keys, independent of each other; key itself should not
@@ -23,11 +23,11 @@ func Key(seed uint64) *core.Array {
 // Shapes: (2) → (2), (2). Dtypes: uint32. Errors: key is no key. Source: MLX
 // random.split.
 func Split(key *core.Array) (first *core.Array, second *core.Array) {
-	var c core.Call
-	c.Begin(engine.OpRandomSplit)
-	c.Array(key)
-	r := c.Many(2)
-	return r[0], r[1]
+	var call core.Call
+	call.Begin(engine.OpRandomSplit)
+	call.Array(key)
+	res := call.Many(2)
+	return res[0], res[1]
 }
 
 // SplitN returns num new keys, one per row; key itself should not be used
@@ -36,11 +36,11 @@ func Split(key *core.Array) (first *core.Array, second *core.Array) {
 // Shapes: (2) → (num, 2). Dtypes: uint32. Errors: key is no key, or num is
 // negative. Source: MLX random.split.
 func SplitN(key *core.Array, num int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomSplitNum)
-	c.Array(key)
-	c.Int(num)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomSplitNum)
+	call.Array(key)
+	call.Int(num)
+	return call.One()
 }
 
 // Bits returns uniform random words of width bytes: 1, 2 or 4.
@@ -48,12 +48,12 @@ func SplitN(key *core.Array, num int) *core.Array {
 // Shapes: shape. Dtypes: uint8, uint16 or uint32, as width says. Errors:
 // another width. Source: Threefry, MLX random.bits.
 func Bits(key *core.Array, width int, shape ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomBits)
-	c.Shape(shape)
-	c.Int(width)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomBits)
+	call.Shape(shape)
+	call.Int(width)
+	call.Array(key)
+	return call.One()
 }
 
 // Uniform returns uniform random numbers, at least low and below high.
@@ -61,14 +61,14 @@ func Bits(key *core.Array, width int, shape ...int) *core.Array {
 // Shapes: shape. Dtypes: float32, float16 or bfloat16. Source: MLX
 // random.uniform.
 func Uniform(key *core.Array, low float64, high float64, dtype core.DType, shape ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomUniformRange)
-	c.Float(low)
-	c.Float(high)
-	c.Shape(shape)
-	c.DType(dtype)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomUniformRange)
+	call.Float(low)
+	call.Float(high)
+	call.Shape(shape)
+	call.DType(dtype)
+	call.Array(key)
+	return call.One()
 }
 
 // UniformBroadcast is Uniform with bounds per element; they can be
@@ -78,14 +78,14 @@ func Uniform(key *core.Array, low float64, high float64, dtype core.DType, shape
 // bfloat16. Errors: the bounds do not broadcast to shape. Source: MLX
 // random.uniform.
 func UniformBroadcast(key *core.Array, low *core.Array, high *core.Array, dtype core.DType, shape ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomUniform)
-	c.Array(low)
-	c.Array(high)
-	c.Shape(shape)
-	c.DType(dtype)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomUniform)
+	call.Array(low)
+	call.Array(high)
+	call.Shape(shape)
+	call.DType(dtype)
+	call.Array(key)
+	return call.One()
 }
 
 // Normal returns numbers of the standard normal distribution; complex ones have
@@ -94,14 +94,14 @@ func UniformBroadcast(key *core.Array, low *core.Array, high *core.Array, dtype 
 // Shapes: shape. Dtypes: float32, float16, bfloat16 or complex64. Source: MLX
 // random.normal.
 func Normal(key *core.Array, dtype core.DType, shape ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomNormal)
-	c.Shape(shape)
-	c.DType(dtype)
-	c.Float(0)
-	c.Float(1)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomNormal)
+	call.Shape(shape)
+	call.DType(dtype)
+	call.Float(0)
+	call.Float(1)
+	call.Array(key)
+	return call.One()
 }
 
 // NormalWith returns numbers of the normal distribution with mean loc and
@@ -110,14 +110,14 @@ func Normal(key *core.Array, dtype core.DType, shape ...int) *core.Array {
 // Shapes: shape. Dtypes: float32, float16, bfloat16 or complex64. Source: MLX
 // random.normal.
 func NormalWith(key *core.Array, loc float64, scale float64, dtype core.DType, shape ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomNormal)
-	c.Shape(shape)
-	c.DType(dtype)
-	c.Float(loc)
-	c.Float(scale)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomNormal)
+	call.Shape(shape)
+	call.DType(dtype)
+	call.Float(loc)
+	call.Float(scale)
+	call.Array(key)
+	return call.One()
 }
 
 // NormalBroadcast is NormalWith with a mean and a standard deviation per
@@ -127,14 +127,14 @@ func NormalWith(key *core.Array, loc float64, scale float64, dtype core.DType, s
 // bfloat16 or complex64. Errors: loc or scale does not broadcast with shape.
 // Source: MLX random.normal.
 func NormalBroadcast(key *core.Array, loc *core.Array, scale *core.Array, dtype core.DType, shape ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomNormalBroadcast)
-	c.Shape(shape)
-	c.DType(dtype)
-	c.OptArray(loc)
-	c.OptArray(scale)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomNormalBroadcast)
+	call.Shape(shape)
+	call.DType(dtype)
+	call.OptArray(loc)
+	call.OptArray(scale)
+	call.Array(key)
+	return call.One()
 }
 
 // MultivariateNormal returns vectors of the normal distribution with mean
@@ -145,14 +145,14 @@ func NormalBroadcast(key *core.Array, loc *core.Array, scale *core.Array, dtype 
 // leading axes. Dtypes: float32 only. Errors: cov is not square, or its size is
 // not mean's. Source: MLX random.multivariate_normal.
 func MultivariateNormal(key *core.Array, mean *core.Array, cov *core.Array, dtype core.DType, shape ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomMultivariateNormal)
-	c.Array(mean)
-	c.Array(cov)
-	c.Shape(shape)
-	c.DType(dtype)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomMultivariateNormal)
+	call.Array(mean)
+	call.Array(cov)
+	call.Shape(shape)
+	call.DType(dtype)
+	call.Array(key)
+	return call.One()
 }
 
 // RandInt returns uniform random integers, at least low and below high; beyond
@@ -161,14 +161,14 @@ func MultivariateNormal(key *core.Array, mean *core.Array, cov *core.Array, dtyp
 // Shapes: shape. Dtypes: any integer or bool. Errors: low is not below high.
 // Source: MLX random.randint.
 func RandInt(key *core.Array, low int, high int, dtype core.DType, shape ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomRandintRange)
-	c.Int(low)
-	c.Int(high)
-	c.Shape(shape)
-	c.DType(dtype)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomRandintRange)
+	call.Int(low)
+	call.Int(high)
+	call.Shape(shape)
+	call.DType(dtype)
+	call.Array(key)
+	return call.One()
 }
 
 // RandIntBroadcast is RandInt with bounds per element; where low is not below
@@ -177,26 +177,26 @@ func RandInt(key *core.Array, low int, high int, dtype core.DType, shape ...int)
 // Shapes: shape; low and high broadcast to it. Dtypes: any integer or bool.
 // Errors: the bounds do not broadcast to shape. Source: MLX random.randint.
 func RandIntBroadcast(key *core.Array, low *core.Array, high *core.Array, dtype core.DType, shape ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomRandint)
-	c.Array(low)
-	c.Array(high)
-	c.Shape(shape)
-	c.DType(dtype)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomRandint)
+	call.Array(low)
+	call.Array(high)
+	call.Shape(shape)
+	call.DType(dtype)
+	call.Array(key)
+	return call.One()
 }
 
 // Bernoulli returns true with probability p; p ≤ 0 is never, p ≥ 1 always.
 //
 // Shapes: shape. Dtypes: bool. Source: MLX random.bernoulli.
 func Bernoulli(key *core.Array, p float64, shape ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomBernoulliP)
-	c.Float(p)
-	c.Shape(shape)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomBernoulliP)
+	call.Float(p)
+	call.Shape(shape)
+	call.Array(key)
+	return call.One()
 }
 
 // BernoulliBroadcast is Bernoulli with a probability per element.
@@ -205,12 +205,12 @@ func Bernoulli(key *core.Array, p float64, shape ...int) *core.Array {
 // p is no floating dtype, or does not broadcast to shape. Source: MLX
 // random.bernoulli.
 func BernoulliBroadcast(key *core.Array, p *core.Array, shape ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomBernoulli)
-	c.Array(p)
-	c.Shape(shape)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomBernoulli)
+	call.Array(p)
+	call.Shape(shape)
+	call.Array(key)
+	return call.One()
 }
 
 // TruncatedNormal returns numbers of the standard normal distribution
@@ -219,14 +219,14 @@ func BernoulliBroadcast(key *core.Array, p *core.Array, shape ...int) *core.Arra
 // Shapes: shape. Dtypes: float32, float16 or bfloat16. Source: MLX
 // random.truncated_normal.
 func TruncatedNormal(key *core.Array, lower float64, upper float64, dtype core.DType, shape ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomTruncatedNormalRange)
-	c.Float(lower)
-	c.Float(upper)
-	c.Shape(shape)
-	c.DType(dtype)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomTruncatedNormalRange)
+	call.Float(lower)
+	call.Float(upper)
+	call.Shape(shape)
+	call.DType(dtype)
+	call.Array(key)
+	return call.One()
 }
 
 // TruncatedNormalBroadcast is TruncatedNormal with bounds per element; they can
@@ -236,14 +236,14 @@ func TruncatedNormal(key *core.Array, lower float64, upper float64, dtype core.D
 // bfloat16. Errors: the bounds do not broadcast to shape. Source: MLX
 // random.truncated_normal.
 func TruncatedNormalBroadcast(key *core.Array, lower *core.Array, upper *core.Array, dtype core.DType, shape ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomTruncatedNormal)
-	c.Array(lower)
-	c.Array(upper)
-	c.Shape(shape)
-	c.DType(dtype)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomTruncatedNormal)
+	call.Array(lower)
+	call.Array(upper)
+	call.Shape(shape)
+	call.DType(dtype)
+	call.Array(key)
+	return call.One()
 }
 
 // Gumbel returns numbers of the standard Gumbel distribution, −log(−log u)
@@ -252,12 +252,12 @@ func TruncatedNormalBroadcast(key *core.Array, lower *core.Array, upper *core.Ar
 // Shapes: shape. Dtypes: float32, float16 or bfloat16. Source: MLX
 // random.gumbel.
 func Gumbel(key *core.Array, dtype core.DType, shape ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomGumbel)
-	c.Shape(shape)
-	c.DType(dtype)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomGumbel)
+	call.Shape(shape)
+	call.DType(dtype)
+	call.Array(key)
+	return call.One()
 }
 
 // Laplace returns numbers of the standard Laplace distribution, whose variance
@@ -266,14 +266,14 @@ func Gumbel(key *core.Array, dtype core.DType, shape ...int) *core.Array {
 // Shapes: shape. Dtypes: float32, float16 or bfloat16. Source: MLX
 // random.laplace.
 func Laplace(key *core.Array, dtype core.DType, shape ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomLaplace)
-	c.Shape(shape)
-	c.DType(dtype)
-	c.Float(0)
-	c.Float(1)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomLaplace)
+	call.Shape(shape)
+	call.DType(dtype)
+	call.Float(0)
+	call.Float(1)
+	call.Array(key)
+	return call.One()
 }
 
 // LaplaceWith returns numbers of the Laplace distribution with mean loc and
@@ -282,14 +282,14 @@ func Laplace(key *core.Array, dtype core.DType, shape ...int) *core.Array {
 // Shapes: shape. Dtypes: float32, float16 or bfloat16. Source: MLX
 // random.laplace.
 func LaplaceWith(key *core.Array, loc float64, scale float64, dtype core.DType, shape ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomLaplace)
-	c.Shape(shape)
-	c.DType(dtype)
-	c.Float(loc)
-	c.Float(scale)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomLaplace)
+	call.Shape(shape)
+	call.DType(dtype)
+	call.Float(loc)
+	call.Float(scale)
+	call.Array(key)
+	return call.One()
 }
 
 // Categorical draws one index along axis of each distribution whose
@@ -298,12 +298,12 @@ func LaplaceWith(key *core.Array, loc float64, scale float64, dtype core.DType, 
 // Shapes: the axes of logits without axis. Dtypes: real floating logits →
 // uint32. Errors: axis is out of range. Source: MLX random.categorical.
 func Categorical(key *core.Array, logits *core.Array, axis int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomCategorical)
-	c.Array(logits)
-	c.Int(axis)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomCategorical)
+	call.Array(logits)
+	call.Int(axis)
+	call.Array(key)
+	return call.One()
 }
 
 // CategoricalN is Categorical with num_samples draws per distribution.
@@ -312,13 +312,13 @@ func Categorical(key *core.Array, logits *core.Array, axis int) *core.Array {
 // floating logits → uint32. Errors: axis is out of range. Source: MLX
 // random.categorical.
 func CategoricalN(key *core.Array, logits *core.Array, axis int, numSamples int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomCategoricalNumSamples)
-	c.Array(logits)
-	c.Int(axis)
-	c.Int(numSamples)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomCategoricalNumSamples)
+	call.Array(logits)
+	call.Int(axis)
+	call.Int(numSamples)
+	call.Array(key)
+	return call.One()
 }
 
 // CategoricalShape is Categorical with draws of shape, to which logits without
@@ -328,13 +328,13 @@ func CategoricalN(key *core.Array, logits *core.Array, axis int, numSamples int)
 // of range, or logits do not broadcast to shape. Source: MLX
 // random.categorical.
 func CategoricalShape(key *core.Array, logits *core.Array, axis int, shape ...int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomCategoricalShape)
-	c.Array(logits)
-	c.Int(axis)
-	c.Shape(shape)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomCategoricalShape)
+	call.Array(logits)
+	call.Int(axis)
+	call.Shape(shape)
+	call.Array(key)
+	return call.One()
 }
 
 // Permutation returns x with the slices along axis in random order.
@@ -342,12 +342,12 @@ func CategoricalShape(key *core.Array, logits *core.Array, axis int, shape ...in
 // Shapes: x's. Dtypes: any. Errors: axis is out of range. Source: MLX
 // random.permutation.
 func Permutation(key *core.Array, x *core.Array, axis int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomPermutation)
-	c.Array(x)
-	c.Int(axis)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomPermutation)
+	call.Array(x)
+	call.Int(axis)
+	call.Array(key)
+	return call.One()
 }
 
 // PermutationRange returns the integers from 0 to x−1 in random order.
@@ -355,9 +355,9 @@ func Permutation(key *core.Array, x *core.Array, axis int) *core.Array {
 // Shapes: (x). Dtypes: uint32. Errors: x is negative. Source: MLX
 // random.permutation.
 func PermutationRange(key *core.Array, x int) *core.Array {
-	var c core.Call
-	c.Begin(engine.OpRandomPermutationArange)
-	c.Int(x)
-	c.Array(key)
-	return c.One()
+	var call core.Call
+	call.Begin(engine.OpRandomPermutationArange)
+	call.Int(x)
+	call.Array(key)
+	return call.One()
 }

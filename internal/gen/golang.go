@@ -141,19 +141,19 @@ func goForm(o *ops.Op, f ops.Form) (string, error) {
 	var result, end string
 	switch {
 	case outs == nil:
-		result, end = "[]*"+qual+"Array", "return c.List()\n"
+		result, end = "[]*"+qual+"Array", "return call.List()\n"
 	case len(outs) == 1:
-		result, end = "*"+qual+"Array", "return c.One()\n"
+		result, end = "*"+qual+"Array", "return call.One()\n"
 	default:
 		var rs, idx []string
 		for i, n := range outs {
 			rs = append(rs, goName(n)+" *"+qual+"Array")
-			idx = append(idx, fmt.Sprintf("r[%d]", i))
+			idx = append(idx, fmt.Sprintf("res[%d]", i))
 		}
 		result = "(" + strings.Join(rs, ", ") + ")"
-		end = fmt.Sprintf("r := c.Many(%d)\nreturn %s\n", len(outs), strings.Join(idx, ", "))
+		end = fmt.Sprintf("res := call.Many(%d)\nreturn %s\n", len(outs), strings.Join(idx, ", "))
 	}
-	fmt.Fprintf(&b, "%s(%s) %s {\nvar c %sCall\nc.Begin(engine.Op%s)\n", sig.Name, strings.Join(ps, ", "), result, qual, camel(o.Name))
+	fmt.Fprintf(&b, "%s(%s) %s {\nvar call %sCall\ncall.Begin(engine.Op%s)\n", sig.Name, strings.Join(ps, ", "), result, qual, camel(o.Name))
 	for _, a := range o.Args() {
 		val, fixed := sig.Fixed[a.Name]
 		if !fixed {
@@ -164,7 +164,7 @@ func goForm(o *ops.Op, f ops.Form) (string, error) {
 			}
 			val = qual + strings.TrimPrefix(val, "core.")
 		}
-		fmt.Fprintf(&b, "c.%s(%s)\n", goKinds[a.Kind].push, val)
+		fmt.Fprintf(&b, "call.%s(%s)\n", goKinds[a.Kind].push, val)
 	}
 	b.WriteString(end + "}\n\n")
 	return b.String(), nil
@@ -216,7 +216,7 @@ func camel(s string) string {
 }
 
 // goName makes a_min aMin and keeps clear of Go's keywords and of the
-// receiver's locals.
+// function's locals.
 func goName(s string) string {
 	words := strings.Split(s, "_")
 	out := words[0]
@@ -225,9 +225,10 @@ func goName(s string) string {
 			out += strings.ToUpper(w[:1]) + w[1:]
 		}
 	}
+	out = strings.ToLower(out[:1]) + out[1:]
 	switch out {
-	case "c", "r":
-		return out + out
+	case "call", "res":
+		return out + "_"
 	case "type", "func", "range", "map", "var", "len", "cap", "new", "copy":
 		return out + "_"
 	}
