@@ -56,7 +56,7 @@ func sameSpecs(got, want []value) error {
 	return nil
 }
 
-// close fails where results differ by more than tol of the largest magnitude, or
+// near fails where results differ by more than tol of the largest magnitude, or
 // of 1 where all are smaller; integers must be equal. It returns the largest
 // relative error.
 func near(got, want []value, tol func(core.DType) float64) (worst float64, err error) {

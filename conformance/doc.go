@@ -1,5 +1,25 @@
-// Package conformance checks every op of the table against itself: eager against
-// compiled, gradients against central differences, forward against reverse mode,
-// vmap against a loop. The cases are made from the table's rows, so an op that is
-// added is checked without a further line.
+// Package conformance holds the op table to its word: every op, on every sample
+// of its row and in every dtype, is tried from all sides, and each answer is
+// compared with one that was computed another way.
+//
+//	eager          twice the same bits, announced shapes and dtypes, finite
+//	layout         transposed and strided inputs = contiguous ones
+//	compile        recorded program = eager, bit for bit, also on other inputs
+//	grad           gradient = central differences, summed in float64
+//	compiledgrad   compile of grad = grad = grad of compile
+//	jvp            ⟨w, Jv⟩ = ⟨Jᵀw, v⟩
+//	vmap           mapped = a loop, for each argument and for all
+//
+// The cases are made from the table, so a new row needs no further line here. Run
+// returns a [Report]; the command `adjoint conformance` prints it. Inputs are
+// random but belong to a seed and the case's name: a case that fails fails alone,
+// too, by the command that the report names.
+//
+// A rule that the engine lacks is noted in the row (NoVmap, VmapGap, JVPGap). Such
+// a case passes as "refused" only with the typed error; a wrong value is a
+// failure, and a note that no case bears out any more is reported as closed.
+//
+// A case may take the whole process down, since the engine is native code. The
+// name of the case that runs is kept in Options.Trail; the command runs the suite
+// in a process of its own and says which case it was.
 package conformance

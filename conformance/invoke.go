@@ -37,7 +37,7 @@ func (r *row) invoke(sample ops.Case, leaves []*core.Array) []*core.Array {
 			c.Int2([2]int(fill(v.Ints, 2)))
 		case ops.Int3:
 			c.Int3([3]int(fill(v.Ints, 3)))
-		case ops.Ints, ops.OptInts, ops.Axes:
+		case ops.Ints, ops.OptInts, ops.Axes, ops.Bounds:
 			c.Ints(v.Ints)
 		case ops.Shape:
 			c.Shape(v.Ints)

@@ -3,12 +3,12 @@ package conformance
 // Kind is what a case checks.
 type Kind string
 
-// The kinds of cases. Each fails, too, when an input array was modified.
+// The kinds of cases. Each fails, too, when an input array was modified, and for
+// an op that needs a GPU each asks for a typed error where there is none.
 const (
 	// Eager: the op evaluates twice to the same bits, every result has the shape
 	// and dtype it announced, and floating results are finite. Half precision
-	// agrees with float32 for ops with a gradient. An op for a GPU only is
-	// refused with a typed error where there is none.
+	// agrees with float32 for ops with a gradient.
 	Eager Kind = "eager"
 	// Layout: transposed and strided inputs give what contiguous ones give.
 	Layout Kind = "layout"

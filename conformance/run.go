@@ -72,11 +72,15 @@ func Run(o Options) (*Report, error) {
 func try(c Case, o Options) (out outcome, err error) {
 	err = caught(func() (err error) {
 		core.TidyDo(func() {
-			check := func() { out, err = checks[c.Kind](newSubject(c, o.Seed, o.wrap), c.Arg) }
+			check := checks[c.Kind]
+			if c.row.GPU && !hasGPU() {
+				check = checkRefused
+			}
+			run := func() { out, err = check(newSubject(c, o.Seed, o.wrap), c.Arg) }
 			if c.row.CPU {
-				core.Using(core.CPU, check)
+				core.Using(core.CPU, run)
 			} else {
-				check()
+				run()
 			}
 		})
 		return err

@@ -43,9 +43,6 @@ const (
 // Open stands for a bound of a [Range]: the end of the axis on that side.
 const Open = math.MinInt
 
-// picked is a list of indices given by the program.
-type picked []int
-
 func (I) selector()      {}
 func (Span) selector()   {}
 func (mark) selector()   {}
@@ -63,9 +60,6 @@ func (s Span) By(step int) Span { return Span{s.start, s.stop, step} }
 // Every selects each step-th index of an axis, from the first on, or from the
 // last on backwards when step is negative: Every(-1) reverses.
 func Every(step int) Span { return Span{Open, Open, step} }
-
-// Pick selects the given indices, in their order; the axis stays.
-func Pick(indices ...int) Selector { return picked(indices) }
 
 // bounds resolves a span on an axis of n elements: the first index, the one
 // after the last in the direction of step (-1 is before the first element), and
@@ -211,6 +205,10 @@ func resolve(shape []int, sels []Selector) (*selection, error) {
 			s.distinct = s.distinct && arrays == 1 && sel.distinct(d)
 			member(at)
 		case *Array:
+			if sel.trace != 0 {
+				// Indices are integers: they have no gradient to look for.
+				sel = sel.StopGradient()
+			}
 			s.index[axis] = sel
 			s.distinct = false
 			member(at)
@@ -298,59 +296,6 @@ func expand(shape []int, sels []Selector) ([]Selector, error) {
 		}
 	}
 	return out, nil
-}
-
-// trueIndices returns the places where a mask is true: one list per axis.
-func trueIndices(mask *Array, shape []int, axis int) ([]Selector, error) {
-	dims := mask.Shape()
-	for i, d := range dims {
-		if shape[i] != d {
-			return nil, fmt.Errorf("a mask of shape %v does not fit axis %d of size %d", dims, axis+i, shape[i])
-		}
-	}
-	lists := make([]picked, len(dims))
-	for i, on := range Data[bool](mask) {
-		if !on {
-			continue
-		}
-		for k := len(dims) - 1; k >= 0; k-- {
-			lists[k] = append(lists[k], i%dims[k])
-			i /= dims[k]
-		}
-	}
-	out := make([]Selector, len(lists))
-	for k, l := range lists {
-		out[k] = l
-	}
-	return out, nil
-}
-
-func (p picked) array(axis, d int) (*Array, error) {
-	at := make([]int32, len(p))
-	for k, i := range p {
-		if i < -d || i >= d {
-			return nil, rangeError(i, axis, d)
-		}
-		if i < 0 {
-			i += d
-		}
-		at[k] = int32(i)
-	}
-	return From(at), nil
-}
-
-func (p picked) distinct(d int) bool {
-	seen := make(map[int]bool, len(p))
-	for _, i := range p {
-		if i < 0 {
-			i += d
-		}
-		if seen[i] {
-			return false
-		}
-		seen[i] = true
-	}
-	return true
 }
 
 // broadcastGroup sets the broadcast shape of the index arrays.

@@ -29,18 +29,23 @@ func (a *Array) Squeeze(axes ...int) *Array {
 // in row-major order over the whole array when no axis is given; what leaves at
 // one end enters at the other. Errors: an axis is out of range.
 func (a *Array) Roll(shift int, axes ...int) *Array {
+	s := a.spec("Roll")
 	if len(axes) == 0 {
-		return a.rollFlat([]int{a.rollBy(shift, a.Size())})
+		return a.rollFlat([]int{around(shift, sizeOf(s.Shape))})
 	}
 	shifts := make([]int, len(axes))
-	for i, ax := range axes {
-		shifts[i] = a.rollBy(shift, a.Dim(ax))
+	for i, axis := range axes {
+		ax, err := axisOf(axis, len(s.Shape))
+		if err != nil {
+			panic(newError("Roll", []*Array{a}, err))
+		}
+		shifts[i] = around(shift, s.Shape[ax])
 	}
 	return a.rollAxes(shifts, axes)
 }
 
-// rollBy reduces a shift to one that C's int holds.
-func (a *Array) rollBy(shift, n int) int {
+// around reduces a shift by n places to one that C's int holds.
+func around(shift, n int) int {
 	if n == 0 {
 		return 0
 	}

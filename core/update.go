@@ -99,10 +99,8 @@ func (s *selection) align(c *steps, v []int, scattered bool) {
 	if len(v) == 0 && !scattered {
 		return
 	}
-	want := s.shape()
-	for len(v) > len(want) {
-		v = v[1:]
-	}
+	shape, want := v, s.shape()
+	v = v[max(len(v)-len(want), 0):]
 	wide := slices.Concat(slices.Repeat([]int{1}, len(want)-len(v)), v)
 	// Drop the new axes, and keep a permutation of the others.
 	var kept []int
@@ -129,14 +127,14 @@ func (s *selection) align(c *steps, v []int, scattered bool) {
 			i++
 		}
 	}
-	if !slices.Equal(kept, v) {
-		c.to(c.now.Reshape(kept...))
-	}
 	if !scattered {
-		if !slices.Equal(kept, sizes) {
+		if !slices.Equal(shape, sizes) {
 			c.to(c.now.Reshape(sizes...))
 		}
 		return
+	}
+	if !slices.Equal(shape, kept) {
+		c.to(c.now.Reshape(kept...))
 	}
 	order := []outAxis{isGroup}
 	full := slices.Clone(s.group)

@@ -25,6 +25,7 @@ func newRoot() *cobra.Command {
 		newSetup(),
 		newDoctor(),
 		newBench(),
+		newConformance(),
 		newVersion(),
 		newSelfCheck(),
 	)

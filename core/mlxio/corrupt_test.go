@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,6 +64,23 @@ func zipData(t testing.TB, change func(h *zip.FileHeader), files ...string) []by
 type u32 = uint32
 type u64 = uint64
 
+// sharedZip is a zip whose entries a.npy and b.npy have the same bytes.
+func sharedZip(t testing.TB, data string) []byte {
+	t.Helper()
+	z := zipData(t, nil, "a.npy", data)
+	directory := bytes.Index(z, []byte("PK\x01\x02"))
+	end := bytes.Index(z, []byte(zipEnd))
+	one := z[directory:end]
+	other := bytes.Replace(one, []byte("a.npy"), []byte("b.npy"), 1)
+	tail := bytes.Clone(z[end:])
+	binary.LittleEndian.PutUint16(tail[8:], 2)
+	binary.LittleEndian.PutUint16(tail[10:], 2)
+	binary.LittleEndian.PutUint32(tail[12:], uint32(2*len(one)))
+	return slices.Concat(z[:end], other, tail)
+}
+
+const zipEnd = "PK\x05\x06"
+
 // brokenFile is a file and what its error should say.
 type brokenFile struct {
 	format mlxio.Format
@@ -109,6 +127,7 @@ func brokenFiles(t testing.TB) map[string]brokenFile {
 		"npz deflate":     {mlxio.NPZ, zipData(t, func(h *zip.FileHeader) { h.Method = zip.Deflate }, "w.npy", strings.Repeat("\xff", 40)), mlxio.ErrCorrupt, "corrupt"},
 		"npz inner":       {mlxio.NPZ, zipData(t, nil, "w.npy", string(npy("2,", "1234"))), mlxio.ErrTruncated, `npz: array "w": incomplete`},
 		"npz trailing":    {mlxio.NPZ, zipData(t, nil, "w.npy", good+"x"), mlxio.ErrCorrupt, "bytes follow the array"},
+		"npz shared":      {mlxio.NPZ, sharedZip(t, string(npy("4000,", strings.Repeat("1234", 4000)))), mlxio.ErrCorrupt, "the entries are larger than the file"},
 		"npz no zip":      {mlxio.NPZ, []byte("not a zip file at all, but some text"), mlxio.ErrCorrupt, "not a valid zip file"},
 
 		"st size":          {mlxio.Safetensors, binary.LittleEndian.AppendUint64(nil, 100_000_001), mlxio.ErrCorrupt, "at most 100000000"},

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/adjoint-go/adjoint/conformance"
+)
+
+// stuckAfter is how long one case may take. The slowest takes less than a second.
+const stuckAfter = 2 * time.Minute
+
+func newConformance() *cobra.Command {
+	var o conformance.Options
+	var asJSON, progress bool
+	cmd := &cobra.Command{
+		Use:   "conformance",
+		Short: "Check every op: compiled against eager, gradients against differences, vmap against a loop",
+		Long: `Conformance runs the cases that the op table describes and prints how many there were of each kind, the worst relative
+error of each, and for every failure its reason and a command that runs it alone. It exits with 1 when a case fails.
+
+The suite runs in a process of its own: when a case takes that process down, or does not end, the case is named.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Trail == "" {
+				return superviseConformance(cmd, os.Args[1:], o.Seed)
+			}
+			if progress {
+				terminal := os.NewFile(3, "terminal")
+				o.Progress = progressLine(terminal)
+				defer fmt.Fprint(terminal, clearLine)
+			}
+			return runConformance(o, asJSON, cmd.OutOrStdout())
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.Quick, "quick", false, "only the first dtype of each op")
+	f.BoolVar(&asJSON, "json", false, "print JSON: one document with the counts and the failures")
+	f.StringVar(&o.Run, "run", "", "only cases whose name matches the regular expression `PATTERN`; names are like add/0/float32/grad:a")
+	f.Uint64Var(&o.Seed, "seed", 1, "seed of the random inputs")
+	// What follows is said by the command to the process that it starts.
+	f.StringVar(&o.Trail, "trail", "", "run here, and keep the name of the case under way in `FILE`")
+	f.BoolVar(&progress, "progress", false, "show the case under way on the terminal that is file 3")
+	_ = f.MarkHidden("trail")
+	_ = f.MarkHidden("progress")
+	return cmd
+}
+
+const clearLine = "\r\x1b[K"
+
+func progressLine(terminal io.Writer) func(done, total int, c conformance.Case) {
+	var last time.Time
+	return func(done, total int, c conformance.Case) {
+		if time.Since(last) > 100*time.Millisecond {
+			last = time.Now()
+			fmt.Fprintf(terminal, "%s%d/%d %s", clearLine, done, total, c.Name())
+		}
+	}
+}
+
+func runConformance(o conformance.Options, asJSON bool, out io.Writer) error {
+	r, err := conformance.Run(o)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		err = printJSON(out, r)
+	} else {
+		err = r.Write(out)
+	}
+	if err == nil && r.Failed > 0 {
+		err = fmt.Errorf("conformance: %d of %d cases failed", r.Failed, r.Cases)
+	}
+	return err
+}
+
+// superviseConformance runs the suite in another process, and names the case that
+// ends or blocks it.
+func superviseConformance(cmd *cobra.Command, args []string, seed uint64) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "adjoint-conformance-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	trail := filepath.Join(dir, "case")
+	ctx, cancel := context.WithCancelCause(cmd.Context())
+	defer cancel(nil)
+	child := exec.CommandContext(ctx, exe, append(args, "--trail", trail)...)
+	var said bytes.Buffer
+	child.Stdout, child.Stderr = cmd.OutOrStdout(), &said
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		child.Args = append(child.Args, "--progress")
+		child.ExtraFiles = []*os.File{os.Stderr}
+	}
+	if err := child.Start(); err != nil {
+		return err
+	}
+	go watch(ctx, cancel, trail)
+	if err = child.Wait(); err == nil {
+		return nil
+	}
+	last := lastCase(trail)
+	switch {
+	case errors.Is(context.Cause(ctx), errStuck):
+		return fmt.Errorf("conformance: the case %s did not end within %v; run it alone with: %s", last, stuckAfter, conformance.Rerun(last, seed))
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case child.ProcessState.ExitCode() != 1 && last != "":
+		cmd.ErrOrStderr().Write(said.Bytes())
+		return fmt.Errorf("conformance: the case %s took the process down (%v); run it alone with: %s", last, err, conformance.Rerun(last, seed))
+	case said.Len() > 0:
+		return errors.New(strings.TrimSpace(said.String()))
+	}
+	return err
+}
+
+var errStuck = errors.New("a case does not end")
+
+// watch cancels ctx when the trail stays the same for too long.
+func watch(ctx context.Context, cancel context.CancelCauseFunc, trail string) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	seen, since := "", time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if now := lastCase(trail); now != seen || now == "" {
+			seen, since = now, time.Now()
+		}
+		if time.Since(since) > stuckAfter {
+			cancel(errStuck)
+			return
+		}
+	}
+}
+
+func lastCase(trail string) string {
+	b, _ := os.ReadFile(trail)
+	return strings.TrimSpace(string(b))
+}

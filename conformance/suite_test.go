@@ -1,0 +1,158 @@
+package conformance
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
+
+func TestEveryOpPasses(t *testing.T) {
+	trail := filepath.Join(t.TempDir(), "trail")
+	seen := 0
+	r, err := Run(Options{Quick: true, Trail: trail, Progress: func(done, total int, c Case) {
+		assert.Equal(t, seen, done)
+		seen++
+	}})
+	require.NoError(t, err)
+	t.Logf("seed %d: %d cases in %.1f s", r.Seed, r.Cases, r.Seconds)
+	assert.Equal(t, len(ops.Table()), r.Ops)
+	assert.Equal(t, seen, r.Cases)
+	assert.GreaterOrEqual(t, r.Cases, 2000)
+	for _, k := range r.Kinds {
+		assert.Positive(t, k.Cases, k.Kind)
+	}
+	for _, f := range r.Failures {
+		t.Errorf("%s: %s\n%s", f.Case, f.Reason, f.Rerun)
+	}
+	last, err := os.ReadFile(trail)
+	require.NoError(t, err)
+	cases := Cases(true)
+	assert.Equal(t, cases[len(cases)-1].Name(), strings.TrimSpace(string(last)))
+}
+
+func TestNamesOfCasesAreUniqueAndRerunFindsThem(t *testing.T) {
+	names := map[string]bool{}
+	for _, c := range Cases(false) {
+		assert.False(t, names[c.Name()], c.Name())
+		names[c.Name()] = true
+	}
+	for _, c := range Cases(true) {
+		assert.True(t, names[c.Name()], "%s is in the quick cases only", c.Name())
+	}
+	pattern := regexp.MustCompile(`--run '(.*)'$`).FindStringSubmatch(Rerun("linalg.qr/0/float32/eager", 1))[1]
+	cases, err := choose(Options{Run: pattern})
+	require.NoError(t, err)
+	require.Len(t, cases, 1)
+	assert.Equal(t, "linalg.qr/0/float32/eager", cases[0].Name())
+	assert.Contains(t, Rerun("add/0/float32/eager", 7), " --seed 7")
+}
+
+func TestTheSameSeedGivesTheSameInputs(t *testing.T) {
+	c, err := choose(Options{Run: "^matmul/0/float32/eager$"})
+	require.NoError(t, err)
+	one, again, other := newSubject(c[0], 1, nil), newSubject(c[0], 1, nil), newSubject(c[0], 2, nil)
+	assert.Equal(t, one.inputs(0), again.inputs(0))
+	assert.NotEqual(t, one.inputs(0), one.inputs(1))
+	assert.NotEqual(t, one.inputs(0), other.inputs(0))
+}
+
+func TestBadOptions(t *testing.T) {
+	_, err := Run(Options{Run: "add("})
+	assert.ErrorContains(t, err, `the pattern "add(" is no regular expression`)
+	_, err = Run(Options{Run: "^nothing$"})
+	assert.ErrorContains(t, err, `no case matches "^nothing$"`)
+	_, err = Run(Options{Run: "^exp/0/float32/eager$", Trail: filepath.Join(t.TempDir(), "missing", "trail")})
+	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestReport(t *testing.T) {
+	r, err := Run(Options{Run: "^exp/0/float32/grad:a$", Seed: 5, wrap: func(string, core.FlatFunc) core.FlatFunc {
+		return func([]*core.Array) []*core.Array { panic("two\nlines") }
+	}})
+	require.NoError(t, err)
+	var text, doc bytes.Buffer
+	require.NoError(t, r.Write(&text))
+	assert.Regexp(t, `^1 cases of 1 ops on cpu:0 in \d+ s, seed 5: 1 failed, 0 refused as declared\n`, text.String())
+	assert.Contains(t, text.String(), "FAIL exp/0/float32/grad:a: panic: two lines\n     adjoint conformance --run '^exp/0/float32/grad:a$' --seed 5\n")
+	require.NoError(t, json.NewEncoder(&doc).Encode(r))
+	var back Report
+	require.NoError(t, json.Unmarshal(doc.Bytes(), &back))
+	assert.Equal(t, r.Failures, back.Failures)
+	assert.Equal(t, r.Kinds, back.Kinds)
+}
+
+// TestDomains holds every sample of the table to what its domain promises.
+func TestDomains(t *testing.T) {
+	bounds := map[string][2]float64{
+		"": {-3, 3}, "pos": {0.5, 3}, "unit": {0, 1}, "open": {-1, 1}, "gt1": {1, 3}, "bool": {0, 1}, "e8m0": {124, 130},
+	}
+	for _, c := range Cases(false) {
+		if c.Kind != Eager {
+			continue
+		}
+		s := newSubject(c, 1, nil)
+		for i, v := range s.inputs(0) {
+			l := s.leaves[i]
+			domain := strings.TrimRight(l.sample.Domain, "0123456789")
+			where := c.Name() + " " + l.name
+			seen := map[complex128]bool{}
+			for k := range v.len() {
+				x := v.at(k)
+				require.True(t, finite(x), where)
+				if b, ok := bounds[l.sample.Domain]; ok {
+					require.GreaterOrEqual(t, real(x), b[0]-0.01, where)
+					require.LessOrEqual(t, real(x), b[1]+0.01, where)
+				}
+				switch {
+				case domain == "distinct" && l.dtype != core.Bool:
+					require.False(t, seen[x], where)
+				case l.sample.Domain == "fp8":
+					require.NotEqual(t, 127, int(real(x))&127, where)
+				}
+				seen[x] = true
+			}
+		}
+	}
+}
+
+func TestValuesOfEveryDTypeComeBack(t *testing.T) {
+	for d := core.Bool; d.Valid(); d++ {
+		v := newValue(core.Spec{DType: d, Shape: []int{3}}, []complex128{0, 1, 1})
+		got := read([]*core.Array{v.array()})
+		require.NoError(t, sameBits(got, []value{v}), d)
+		for i, want := range []complex128{0, 1, 1} {
+			assert.Equal(t, want, v.at(i), d)
+		}
+	}
+}
+
+func TestStackAndPart(t *testing.T) {
+	spec := core.Spec{DType: core.Int32, Shape: []int{2, 3}}
+	a := newValue(spec, []complex128{1, 2, 3, 4, 5, 6})
+	b := newValue(spec, []complex128{7, 8, 9, 10, 11, 12})
+	for axis := range 3 {
+		s := stack([]value{a, b}, axis)
+		assert.Equal(t, a, s.part(axis, 0))
+		assert.Equal(t, b, s.part(axis, 1))
+	}
+	assert.Equal(t, []int{2, 3, 2}, stack([]value{a, b}, 2).Shape)
+	assert.Equal(t, complex(7, 0), stack([]value{a, b}, 2).at(1))
+}
+
+func TestStridedHoldsTheSameElements(t *testing.T) {
+	for _, shape := range [][]int{{}, {5}, {2, 3}, {2, 3, 4}, {0, 3}, {3, 0}, {0}} {
+		l := leaf{sample: ops.Sample{Shape: shape}, dtype: core.Float32}
+		v := l.make(source(1, "strided"))
+		assert.NoError(t, sameBits(read([]*core.Array{strided(v)}), []value{v}), shape)
+	}
+}
