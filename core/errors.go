@@ -131,7 +131,7 @@ func newError(op string, args []*Array, err error) *Error {
 	return e
 }
 
-// Catch, deferred, turns a panic with an *Error into an error. Other panics pass.
+// Catch turns, deferred, a panic with an *Error into an error. Other panics pass.
 //
 //	defer core.Catch(&err)
 func Catch(err *error) {

@@ -44,7 +44,7 @@ func writeGGUF(w io.Writer, arrays map[string]*core.Array, metadata map[string]a
 	sorted := names(arrays)
 	offset := uint64(0)
 	for _, name := range sorted {
-		size := uint64(0)
+		var size uint64
 		if b, size, err = appendGGUFEntry(b, name, arrays[name], offset); err != nil {
 			return at(array(name), err)
 		}

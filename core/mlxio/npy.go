@@ -88,7 +88,7 @@ func readNPYHeader(s *source) (h npyHeader, err error) {
 	if string(start[:6]) != npyMagic {
 		return h, corrupt("the data do not start as npy data do")
 	}
-	size := uint64(0)
+	var size uint64
 	switch major := start[6]; major {
 	case 1:
 		if err := s.read(start[8:]); err != nil {

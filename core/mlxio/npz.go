@@ -142,7 +142,7 @@ func readEntry(f *zip.File) (*core.Array, error) {
 	switch {
 	case n > 0 || s.left > 0:
 		err = corrupt("bytes follow the array")
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return a, nil
 	case err == nil:
 		err = corrupt("the entry does not end")

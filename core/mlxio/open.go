@@ -1,6 +1,7 @@
 package mlxio
 
 import (
+	"errors"
 	"bufio"
 	"io"
 	"maps"
@@ -34,7 +35,7 @@ func open(path string) (f *os.File, head []byte, size int64, err error) {
 	}
 	head = make([]byte, 32)
 	n, err := f.ReadAt(head, 0)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, nil, 0, err
 	}
 	head = head[:n]

@@ -52,7 +52,7 @@ func parseSafetensorsHeader(text []byte) (entries []safetensorsEntry, metadata m
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := r.Token(); err != io.EOF {
+	if _, err := r.Token(); !errors.Is(err, io.EOF) {
 		return nil, nil, corrupt("text follows its end")
 	}
 	return entries, metadata, nil
