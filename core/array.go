@@ -97,15 +97,22 @@ func (a *Array) Free() {
 	}
 	enter("Free")
 	if a.h != 0 {
-		a.cleanup.Stop()
-		if a.hold != nil {
-			engine.Forget(a.hold)
-		}
-		engine.Free([]engine.Handle{a.h})
-		a.h, a.gone = 0, freed
+		hs := [1]engine.Handle{a.h}
+		a.disown()
+		engine.Free(hs[:])
 	}
 	engine.Leave()
 	runtime.KeepAlive(a)
+}
+
+// disown makes the array one without a handle, which is the caller's to free.
+// The lock is held.
+func (a *Array) disown() {
+	a.cleanup.Stop()
+	if a.hold != nil {
+		engine.Forget(a.hold)
+	}
+	a.h, a.gone = 0, freed
 }
 
 // spec reads shape and dtype.

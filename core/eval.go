@@ -81,6 +81,29 @@ func evaluate(op string, as []*Array, async bool) {
 	runtime.KeepAlive(as)
 }
 
+// Free frees all arrays of trees at once, as [Array.Free] does one. A training
+// loop frees the state that a step has replaced:
+//
+//	newParams, newOpt := step(params, opt, batch)
+//	core.Free(params, opt)
+func Free(trees ...any) {
+	as := leaves("Free", trees)
+	if len(as) == 0 {
+		return
+	}
+	enter("Free")
+	hs := make([]engine.Handle, 0, len(as))
+	for _, a := range as {
+		if a.h != 0 {
+			hs = append(hs, a.h)
+			a.disown()
+		}
+	}
+	engine.Free(hs)
+	engine.Leave()
+	runtime.KeepAlive(as)
+}
+
 // Tidy calls f and frees every array made during the call by this goroutine that
 // f's result does not reach. The result may be an array or any tree of arrays.
 // Arrays stored elsewhere by f are freed too.

@@ -1,8 +1,8 @@
 package mlxio
 
 import (
-	"errors"
 	"bufio"
+	"errors"
 	"io"
 	"maps"
 	"os"

@@ -40,19 +40,13 @@ func training[P any](params P, opt adam[P], data batch, loss func(P, batch) *cor
 			// What is freed before the step runs can lend its memory to the results.
 			oldLoss.Free()
 			if !first {
-				free(old)
+				core.Free(old)
 			}
 			first = false
 			core.AsyncEval(l, now)
 		},
 		wait:  func() { core.Eval(l, now) },
 		value: func() []float64 { return []float64{l.Item()} },
-	}
-}
-
-func free[T any](t T) {
-	for _, a := range tree.All(t) {
-		a.Free()
 	}
 }
 

@@ -12,6 +12,8 @@ package engine
 #cgo nocallback adjointFree
 #cgo noescape adjointInfo
 #cgo nocallback adjointInfo
+#cgo noescape adjointMemory
+#cgo nocallback adjointMemory
 #include "bridge.h"
 */
 import "C"

@@ -75,7 +75,7 @@ var fft = []Op{
 		},
 		Shape: "a's; the last transformed axis becomes ⌊n/2⌋ + 1", Types: "real, as float32 → complex64", Errors: "a is complex, an axis is out of range or repeated, or n has another length than axes", Source: "MLX fft.rfftn",
 		DTypes: []string{"float32"}, Diff: "a", Cases: []string{"a:3x4", "a:2x3x4; n:[4,4]; axes:[0,2]; norm:1", "a:2x3x3; axes:[1,2]; norm:2", "a:5; axes:[0]"}},
-	{Name: "fft.irfft", Sym: "mlx_fft_irfft", CppExpr: "n == 0 ? fft::irfft(a, axis, norm, s) : fft::irfft(a, n, axis, norm, s)",
+	{Name: "fft.irfft", Sym: "mlx_fft_irfft_mended", CppExpr: inverseReal("n == 0 ? fft::irfft(a, axis, norm, s) : fft::irfft(a, n, axis, norm, s)", "{n}", "{axis}"),
 		In: "a array, n int, axis int, norm fftnorm", Out: "y", Pkg: "fft",
 		Go: []Form{
 			{"func IRFFT(a) n=0 axis=-1 norm=0", "returns the real array whose non-negative frequencies are a along the last axis."},
@@ -83,7 +83,7 @@ var fft = []Op{
 		},
 		Shape: "a's; the last transformed axis becomes 2·(size − 1), or as n says", Types: "any dtype, as complex64 → float32", Errors: "axis is out of range, or n is negative", Source: "MLX fft.irfft",
 		DTypes: []string{"complex64"}, Diff: "a", Cases: []string{"a:4; axis:-1", "a:3x4; n:7; axis:0; norm:1", "a:2x5; n:4; axis:1; norm:2", "a:2x3x2; axis:1"}},
-	{Name: "fft.irfft2", Sym: "mlx_fft_irfft2", CppExpr: "n.empty() ? fft::irfft2(a, axes, norm, s) : fft::irfft2(a, n, axes, norm, s)",
+	{Name: "fft.irfft2", Sym: "mlx_fft_irfft2_mended", CppExpr: inverseReal("n.empty() ? fft::irfft2(a, axes, norm, s) : fft::irfft2(a, n, axes, norm, s)", "n", "axes"),
 		In: "a array, n shape, axes axes, norm fftnorm", Out: "y", Pkg: "fft",
 		Go: []Form{
 			{"func IRFFT2(a) n=nil axes=[]int{-2,-1} norm=0", "returns the real array whose non-negative frequencies are a over the last two axes."},
@@ -91,7 +91,7 @@ var fft = []Op{
 		},
 		Shape: "a's; the last transformed axis becomes 2·(size − 1), or as n says", Types: "any dtype, as complex64 → float32", Errors: "an axis is out of range or repeated, or n has another length than axes", Source: "MLX fft.irfft2",
 		DTypes: []string{"complex64"}, Diff: "a", Cases: []string{"a:3x4; axes:[-2,-1]", "a:2x3x4; n:[4,4]; axes:[0,2]; norm:1", "a:2x4; n:[2,3]; axes:[0,1]; norm:2"}},
-	{Name: "fft.irfftn", Sym: "mlx_fft_irfftn", CppExpr: "n.empty() ? fft::irfftn(a, axes, norm, s) : fft::irfftn(a, n, axes, norm, s)",
+	{Name: "fft.irfftn", Sym: "mlx_fft_irfftn_mended", CppExpr: inverseReal("n.empty() ? fft::irfftn(a, axes, norm, s) : fft::irfftn(a, n, axes, norm, s)", "n", "axes"),
 		In: "a array, n shape, axes axes, norm fftnorm", Out: "y", Pkg: "fft",
 		Go: []Form{
 			{"func IRFFTN(a, axes...) n=nil norm=0", "returns the real array whose non-negative frequencies are a over axes, over all of them when none is given."},

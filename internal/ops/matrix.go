@@ -6,7 +6,7 @@ var matrix = []Op{
 		Shape: "(…, m, k), (…, k, n) → (…, m, n); a vector counts as a row on the left and a column on the right",
 		Types: "floating or complex; the promoted dtype", Errors: "k differs, or an argument is a scalar", Source: "MLX matmul",
 		DTypes: inexact, Diff: "a b", Cases: []string{"a:3x4; b:4x2", "a:2x3x4; b:4x5", "a:4; b:4x3", "a:3x4; b:4", "a:2x1x2x3; b:2x3x1", "a:0x3; b:3x2", "a:2x0; b:0x3"}},
-	{Name: "addmm", Sym: "mlx_addmm", Cpp: "addmm", In: "c array, a array, b array, alpha float, beta float", Out: "y",
+	{Name: "addmm", Sym: "mlx_addmm_mended", CppExpr: scaledAddmm, In: "c array, a array, b array, alpha float, beta float", Out: "y",
 		Go: []Form{
 			{"func AddMM(c, a, b) alpha=1 beta=1", "returns c + a·b in one step."},
 			{"func AddMMScaled(c, a, b, alpha, beta)", "returns beta·c + alpha·a·b in one step."},
@@ -49,10 +49,11 @@ var matrix = []Op{
 			"a:2x2x3; b:2x3x2; rhs_indices:2@idx2:uint32",
 			"a:2x2x3; b:2x3x2"}},
 	{Name: "segmented_mm", Sym: "mlx_segmented_mm", CppExpr: `[&] {
-			auto y = segmented_mm(a, b, segments, s);
+			auto x = contiguous(a, false, s), z = contiguous(b, false, s);
+			auto y = segmented_mm(x, z, segments, s);
 			if (a.shape(1) != b.shape(0)) throw std::invalid_argument("[segmented_mm] the inner sizes differ");
 			auto cut = minimum(astype(segments, uint32, s), array(uint32_t(b.shape(0))), s);
-			return y.size() == 0 ? zeros_like(y, s) : segmented_mm(a, b, cut, s);
+			return y.size() == 0 ? zeros_like(y, s) : segmented_mm(x, z, cut, s);
 		}()`,
 		In: "a array, b array, segments array", Out: "y",
 		Go:    []Form{{"func SegmentedMM(a, b, segments)", "returns one matrix product per row [start, stop) of segments, summed over that part of the inner axis only; positions beyond the axis count as its end."}},

@@ -37,30 +37,30 @@ func sliceUpdate(name string) string {
 // rule for a mapped weight alone does not know of groups.
 const groupedConvolution = "auto x = groups > 1 && weight.is_tracer() && weight.size() > 0 ? tied(input, first(weight)) : input;"
 
-// power of complex numbers: the engine's derivative is that of real ones.
-var power = mended(`auto t = promote_types(a.dtype(), b.dtype());
+// complexPower is power of complex numbers: the engine's derivative is that of real ones.
+var complexPower = mended(`auto t = promote_types(a.dtype(), b.dtype());
 			if (!issubdtype(t, complexfloating)) return power(a, b, s);
 			auto x = astype(a, t, s), y = astype(b, t, s);
 			auto none = equal(x, array(0, t), s);
 			auto r = exp(multiply(y, log(where(none, array(1, t), x, s), s), s), s);
 			return where(none, power(stop_gradient(x, s), stop_gradient(y, s), s), r, s);`)
 
-// sign of complex numbers: the engine's derivative is zero.
-var sign = mended(`if (!issubdtype(a.dtype(), complexfloating)) return sign(a, s);
+// complexSign is sign of complex numbers: the engine's derivative is zero.
+var complexSign = mended(`if (!issubdtype(a.dtype(), complexfloating)) return sign(a, s);
 			auto one = where(equal(a, array(0, a.dtype()), s), array(1, a.dtype()), a, s);
 			return divide(a, abs(one, s), s);`)
 
-// logaddexp of complex numbers: the engine has no derivative.
-var logaddexp = mended(`auto t = promote_types(a.dtype(), b.dtype());
+// complexLogaddexp is logaddexp of complex numbers: the engine has no derivative.
+var complexLogaddexp = mended(`auto t = promote_types(a.dtype(), b.dtype());
 			if (!issubdtype(t, complexfloating)) return logaddexp(a, b, s);
 			auto x = astype(a, t, s), y = astype(b, t, s);
 			auto m = where(greater(real(x, s), real(y, s), s), x, y, s);
 			m = stop_gradient(where(isfinite(m, s), m, array(0, t), s), s);
 			return add(m, log(add(exp(subtract(x, m, s), s), exp(subtract(y, m, s), s), s), s), s);`)
 
-// cumprod of complex numbers, by doubling the reach of each product: the
+// complexCumprod is cumprod of complex numbers, by doubling the reach of each product: the
 // engine's gradient is that of real ones.
-var cumprod = mended(`if (!issubdtype(a.dtype(), complexfloating)) return cumprod(a, axis, reverse, inclusive, s);
+var complexCumprod = mended(`if (!issubdtype(a.dtype(), complexfloating)) return cumprod(a, axis, reverse, inclusive, s);
 			if (a.ndim() == 0 || axis < -int(a.ndim()) || axis >= int(a.ndim())) return cumprod(a, axis, reverse, inclusive, s);
 			int ax = axis < 0 ? axis + a.ndim() : axis, n = a.shape(ax);
 			auto moved = [&](const array& x, int k) {
@@ -74,9 +74,9 @@ var cumprod = mended(`if (!issubdtype(a.dtype(), complexfloating)) return cumpro
 			for (int k = 1; k < n; k *= 2) y = multiply(y, moved(y, k), s);
 			return inclusive || n == 0 ? y : moved(y, 1);`)
 
-// addmm: the engine's forward derivative leaves alpha and beta out, and its batch
+// scaledAddmm is addmm: the engine's forward derivative leaves alpha and beta out, and its batch
 // rule takes c for a whole result that is mapped with a.
-var addmm = mended(`auto x = alpha == 1 ? a : multiply(a, array(alpha, a.dtype()), s), z = beta == 1 ? c : multiply(c, array(beta, c.dtype()), s);
+var scaledAddmm = mended(`auto x = alpha == 1 ? a : multiply(a, array(alpha, a.dtype()), s), z = beta == 1 ? c : multiply(c, array(beta, c.dtype()), s);
 			if (z.is_tracer() && z.size() > 0) {
 				auto w = first(z);
 				z = broadcast_to(z, matmul(x, b, s).shape(), s);
@@ -84,22 +84,29 @@ var addmm = mended(`auto x = alpha == 1 ? a : multiply(a, array(alpha, a.dtype()
 			}
 			return addmm(z, x, b, 1, 1, s);`)
 
-// whole is the inverse of a real transform along one axis of odd size n, as a
-// complex one of both halves: the forward derivative of the engine's own takes n
-// for even.
-const whole = `[&](array x, int n, int axis) {
-				int ax = axis < 0 ? axis + x.ndim() : axis, m = n / 2 + 1;
-				Shape from(x.ndim(), 0), to = x.shape(), back(x.ndim(), 1);
-				x = astype(x, complex64, s);
-				if (x.shape(ax) < m) x = pad(x, {ax}, Shape{0}, Shape{m - x.shape(ax)}, array(0, complex64), "constant", s);
-				to[ax] = m;
-				x = slice(x, from, to, s);
-				if (m > 1) {
-					auto other = conjugate(x, s);
-					auto start = from, stop = to;
-					start[ax] = m - 1, stop[ax] = -n - 1 + m - m, back[ax] = -1;
-					stop[ax] = -(m + 1) + 1;
-					x = concatenate({x, slice(other, start, stop, back, s)}, ax, s);
-				}
-				return real(fft::ifft(x, n, ax, norm, s), s);
-			}`
+// inverseReal calls an inverse of a real transform. Of an odd size it is a complex
+// one of both halves, since the engine's forward derivative takes sizes for even.
+// sizes and axes are C++ expressions for lists, of which none may be empty.
+func inverseReal(call, sizes, axes string) string {
+	return mended(`std::vector<int> ax = ` + axes + `;
+			Shape to = ` + sizes + `;
+			bool odd = a.size() > 0 && !to.empty() && to.size() == ax.size() && to.back() > 0 && to.back() % 2 == 1;
+			for (int& i : ax) {
+				odd = odd && i >= -int(a.ndim()) && i < int(a.ndim());
+				i = i < 0 ? i + a.ndim() : i;
+			}
+			if (!odd) return ` + call + `;
+			auto x = astype(a, complex64, s);
+			int last = ax.back(), n = to.back(), half = n / 2 + 1;
+			ax.pop_back(), to.pop_back();
+			if (!ax.empty()) x = fft::ifftn(x, to, ax, norm, s);
+			if (x.shape(last) < half) x = pad(x, {last}, Shape{0}, Shape{half - x.shape(last)}, array(0, complex64), "constant", s);
+			Shape from(x.ndim(), 0), stop = x.shape(), by(x.ndim(), 1);
+			stop[last] = half;
+			x = slice(x, from, stop, s);
+			if (half > 1) {
+				from[last] = half - 1, stop[last] = 0, by[last] = -1;
+				x = concatenate({x, conjugate(slice(x, from, stop, by, s), s)}, last, s);
+			}
+			return real(fft::ifft(x, n, last, norm, s), s);`)
+}

@@ -1,21 +1,26 @@
 package ops
 
+// dense is a, laid out in row-major order where it is empty: a reduction of an
+// empty array that lies transposed reads sizes that were never set, and may not
+// end.
+const dense = "(a.size() == 0 ? contiguous(a, false, s) : a)"
+
 var reduction = []Op{
-	{Name: "sum", Sym: "mlx_sum_axes", Cpp: "sum", In: "a array, axes axes, keepdims bool", Out: "y",
+	{Name: "sum", Sym: "mlx_sum_axes_mended", CppExpr: "sum(" + dense + ", axes, keepdims, s)", In: "a array, axes axes, keepdims bool", Out: "y",
 		Go: []Form{
 			{"Sum(axes...) keepdims=false", "returns the sum of a over axes, over all of them when none is given."},
 			{"SumKeep(axes...) keepdims=true", "is Sum that keeps the reduced axes with size 1."},
 		},
 		Shape: "the axes of a without those reduced", Types: "a's; bool becomes int32, integers of fewer bits int32 or uint32", Source: "MLX sum",
 		DTypes: all, Diff: "a", Cases: []string{"a:3x4", "a:2x3x4; axes:[0,2]", "a:2x3; axes:[-1]; keepdims:true", "a:0x3; axes:[0]", "a:0d"}},
-	{Name: "prod", Sym: "mlx_prod_axes", Cpp: "prod", In: "a array, axes axes, keepdims bool", Out: "y",
+	{Name: "prod", Sym: "mlx_prod_axes_mended", CppExpr: "prod(" + dense + ", axes, keepdims, s)", In: "a array, axes axes, keepdims bool", Out: "y",
 		Go: []Form{
 			{"Prod(axes...) keepdims=false", "returns the product of a over axes, over all of them when none is given."},
 			{"ProdKeep(axes...) keepdims=true", "is Prod that keeps the reduced axes with size 1."},
 		},
 		Shape: "the axes of a without those reduced", Types: "a's; bool becomes int32, integers of fewer bits int32 or uint32", Source: "MLX prod",
 		DTypes: all, Diff: "a", Cases: []string{"a:2x3@pos", "a:2x3x2; axes:[0,2]", "a:2x3; axes:[-1]; keepdims:true", "a:0x3; axes:[0]", "a:0d"}},
-	{Name: "mean", Sym: "mlx_mean_axes", Cpp: "mean", In: "a array, axes axes, keepdims bool", Out: "y",
+	{Name: "mean", Sym: "mlx_mean_axes_mended", CppExpr: "mean(" + dense + ", axes, keepdims, s)", In: "a array, axes axes, keepdims bool", Out: "y",
 		Go: []Form{
 			{"Mean(axes...) keepdims=false", "returns the mean of a over axes, over all of them when none is given."},
 			{"MeanKeep(axes...) keepdims=true", "is Mean that keeps the reduced axes with size 1."},
@@ -43,21 +48,21 @@ var reduction = []Op{
 		},
 		Shape: "the axes of a without those reduced, twice", Types: "a's", Errors: "a reduced axis has size 0", Source: "MLX minmax",
 		DTypes: all, Diff: "a", Cases: []string{"a:3x4@distinct", "a:2x3x4@distinct; axes:[0,2]", "a:2x3@distinct; axes:[-1]; keepdims:true"}},
-	{Name: "all", Sym: "mlx_all_axes", Cpp: "all", In: "a array, axes axes, keepdims bool", Out: "y",
+	{Name: "all", Sym: "mlx_all_axes_mended", CppExpr: "all(" + dense + ", axes, keepdims, s)", In: "a array, axes axes, keepdims bool", Out: "y",
 		Go: []Form{
 			{"All(axes...) keepdims=false", "returns whether every element of a is true (not zero) over axes, over all of them when none is given."},
 			{"AllKeep(axes...) keepdims=true", "is All that keeps the reduced axes with size 1."},
 		},
 		Shape: "the axes of a without those reduced", Types: "any; the result is bool", Source: "MLX all",
 		DTypes: all, Cases: []string{"a:3x4", "a:2x3x4; axes:[0,2]", "a:2x3; axes:[-1]; keepdims:true", "a:0x3; axes:[0]", "a:0d"}},
-	{Name: "any", Sym: "mlx_any_axes", Cpp: "any", In: "a array, axes axes, keepdims bool", Out: "y",
+	{Name: "any", Sym: "mlx_any_axes_mended", CppExpr: "any(" + dense + ", axes, keepdims, s)", In: "a array, axes axes, keepdims bool", Out: "y",
 		Go: []Form{
 			{"Any(axes...) keepdims=false", "returns whether some element of a is true (not zero) over axes, over all of them when none is given."},
 			{"AnyKeep(axes...) keepdims=true", "is Any that keeps the reduced axes with size 1."},
 		},
 		Shape: "the axes of a without those reduced", Types: "any; the result is bool", Source: "MLX any",
 		DTypes: all, Cases: []string{"a:3x4", "a:2x3x4; axes:[0,2]", "a:2x3; axes:[-1]; keepdims:true", "a:0x3; axes:[0]", "a:0d"}},
-	{Name: "count_nonzero", Sym: "mlx_count_nonzero_axes", Cpp: "count_nonzero", In: "a array, axes axes, keepdims bool", Out: "y",
+	{Name: "count_nonzero", Sym: "mlx_count_nonzero_axes_mended", CppExpr: "count_nonzero(" + dense + ", axes, keepdims, s)", In: "a array, axes axes, keepdims bool", Out: "y",
 		Go: []Form{
 			{"CountNonzero(axes...) keepdims=false", "returns the number of elements of a that are not zero over axes, over all of them when none is given."},
 			{"CountNonzeroKeep(axes...) keepdims=true", "is CountNonzero that keeps the reduced axes with size 1."},
@@ -123,7 +128,7 @@ var reduction = []Op{
 		Shape: "that of a", Types: "a's; bool becomes int32", Source: "MLX cumsum",
 		DTypes: all, Diff: "a", Cases: []string{
 			"a:3x4; axis:1; inclusive:true", "a:3x4; axis:-2; reverse:true; inclusive:true", "a:5; axis:0", "a:2x3; axis:1; reverse:true"}},
-	{Name: "cumprod", Sym: "mlx_cumprod", Cpp: "cumprod", In: "a array, axis int, reverse bool, inclusive bool", Out: "y",
+	{Name: "cumprod", Sym: "mlx_cumprod_mended", CppExpr: complexCumprod, In: "a array, axis int, reverse bool, inclusive bool", Out: "y",
 		Go: []Form{
 			{"CumProd(axis) reverse=false inclusive=true", "returns the running products of a along axis."},
 			{"CumProdWith(axis, reverse, inclusive)", "is CumProd that with reverse runs from the end, and without inclusive leaves each element itself out."},

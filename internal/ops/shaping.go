@@ -96,7 +96,7 @@ var shaping = []Op{
 		Go:    []Form{{"Triu(k)", "returns the matrices in the last two axes of x with zeros below the k-th diagonal."}},
 		Shape: "that of x", Types: "any", Errors: "x has fewer than two axes", Source: "MLX triu",
 		DTypes: all, Diff: "x", Cases: []string{"x:3x4", "x:2x3x3; k:-1", "x:3x4; k:1"}},
-	{Name: "as_strided", Sym: "mlx_as_strided", Cpp: "as_strided", In: "a array, shape shape, strides strides, offset size", Out: "y",
+	{Name: "as_strided", Sym: "mlx_as_strided_mended", CppExpr: "as_strided(contiguous(a, false, s), shape, strides, offset, s)", In: "a array, shape shape, strides strides, offset size", Out: "y",
 		Go:    []Form{{"asStridedRaw(shape, strides, offset)", "returns an array that reads the elements of a, in row-major order, at offset + Σ strides[i]·index[i]. Strides and offset count elements."}},
 		Shape: "any → shape", Types: "any", Errors: "nothing is checked here: a position outside a is a read outside of memory", Source: "MLX as_strided",
 		DTypes: all, Diff: "a", NoShapeless: "MLX has no shape rule for AsStrided", NoVmap: "MLX has no batch rule for AsStrided", Cases: []string{"a:12; shape:[3,4]; strides:[4,1]", "a:3x4; shape:[2,3]; strides:[1,4]; offset:1", "a:6; shape:[4,3]; strides:[1,1]"}},

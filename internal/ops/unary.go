@@ -13,7 +13,7 @@ var unary = []Op{
 		Go:    []Form{{"Neg()", "returns -a, elementwise."}},
 		Shape: "that of a", Types: "any but bool; unsigned integers wrap around", Errors: "a is bool", Source: "MLX negative",
 		DTypes: numbers, Diff: "a", Cases: []string{"a:3x4", "a:0d", "a:0x3"}},
-	{Name: "sign", Sym: "mlx_sign", Cpp: "sign", In: "a array", Out: "y",
+	{Name: "sign", Sym: "mlx_sign_mended", CppExpr: complexSign, In: "a array", Out: "y",
 		Go:    []Form{{"Sign()", "returns the sign of each element of a: -1, 0 or 1; of a complex number z/|z|. Its gradient is zero."}},
 		Shape: "that of a", Types: "any", Source: "MLX sign",
 		DTypes: numbers, Diff: "a", Cases: []string{"a:3x4@between", "a:0d@pos"}},
