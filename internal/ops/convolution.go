@@ -23,7 +23,7 @@ var convolution = []Op{
 		In: "input array, weight array, stride int3, padding int3, dilation int3, groups int", Out: "y",
 		Go:    []Form{{"Conv3d(weight, stride, padding, dilation, groups)", "slides weight over input, channels last, and sums the products (a cross-correlation); triples are (depth, height, width)."}},
 		Shape: "(n, d, h, w, cin), (cout, kd, kh, kw, cin) → (n, d', h', w', cout), sizes as in Conv1d", Types: "real floating; the promoted dtype", Errors: "groups is not positive, weight is empty, the channels do not agree, groups is not 1, or the window is larger than the padded input", Source: "MLX conv3d",
-		DTypes: floats, Diff: "input weight", JVPGap: "MLX has no forward rule for Convolution", Cases: []string{
+		DTypes: floats, Diff: "input weight", VmapGap: "input and weight of three dimensions cannot both be mapped", JVPGap: "MLX has no forward rule for Convolution", Cases: []string{
 			"input:1x3x3x3x1; weight:2x2x2x2x1; stride:[1,1,1]; padding:[0,0,0]; dilation:[1,1,1]; groups:1",
 			"input:1x3x2x4x2; weight:1x2x2x1x2; stride:[2,1,2]; padding:[1,0,0]; dilation:[1,1,1]; groups:1"}},
 	{Name: "conv_transpose1d", Sym: "mlx_conv_transpose1d_mended", CppExpr: mended(`if (groups < 1 || weight.size() == 0) throw std::invalid_argument("[conv_transpose1d] groups must be positive and weight not empty");
@@ -47,7 +47,7 @@ var convolution = []Op{
 		In: "input array, weight array, stride int3, padding int3, dilation int3, output_padding int3, groups int", Out: "y",
 		Go:    []Form{{"ConvTranspose3d(weight, stride, padding, dilation, output_padding, groups)", "is the transpose of Conv3d: each voxel of input adds a scaled copy of weight to the result; output_padding lengthens its ends."}},
 		Shape: "(n, d, h, w, cin), (cout, kd, kh, kw, cin) → (n, d', h', w', cout), sizes as in ConvTranspose1d", Types: "real floating; the promoted dtype", Errors: "groups is not positive, weight is empty, the channels do not agree, or groups is not 1", Source: "MLX conv_transpose3d",
-		DTypes: floats, Diff: "input weight", JVPGap: "MLX has no forward rule for Convolution", Cases: []string{
+		DTypes: floats, Diff: "input weight", VmapGap: "input and weight of three dimensions cannot both be mapped", JVPGap: "MLX has no forward rule for Convolution", Cases: []string{
 			"input:1x2x2x2x2; weight:1x2x2x2x2; stride:[1,1,1]; padding:[0,0,0]; dilation:[1,1,1]; output_padding:[0,0,0]; groups:1",
 			"input:1x2x3x2x1; weight:2x2x1x2x1; stride:[2,1,1]; padding:[1,0,0]; dilation:[1,1,1]; output_padding:[1,0,0]; groups:1"}},
 	{Name: "conv_general", Sym: "mlx_conv_general_mended", CppExpr: mended(`if (groups < 1 || weight.size() == 0) throw std::invalid_argument("[conv_general] groups must be positive and weight not empty");

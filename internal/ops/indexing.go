@@ -60,30 +60,30 @@ var indexing = []Op{
 		Go:    []Form{{"DynamicSlice(start, axes, slice_size)", "returns the slice of a of slice_size that starts at start[i] along axes[i] and at 0 along the other axes. start is an array, so it may depend on data; it is moved to the nearest place where the slice lies inside."}},
 		Shape: "slice_size", Types: "any; start is a vector of integers", Errors: "slice_size does not fit a, or start and axes differ in length", Source: "MLX slice",
 		DTypes: all, Diff: "a", VmapGap: "start cannot be mapped", Cases: []string{"a:4x5; start:1@idx2; axes:[0]; slice_size:[2,5]", "a:4x5; start:2@idx2; axes:[1,0]; slice_size:[3,4]"}},
-	{Name: "slice_update", Sym: "mlx_slice_update_mended", CppExpr: sliceUpdate("slice_update"), In: "src array, update array, start bounds, stop bounds, strides bounds", Out: "y",
+	{Name: "slice_update", Sym: "mlx_slice_update_mended", CppExpr: sliceUpdate("slice_update", "tied(x, old)"), In: "src array, update array, start bounds, stop bounds, strides bounds", Out: "y",
 		Go:    []Form{{"sliceUpdateRaw(update, start, stop, strides)", "returns src with the elements that sliceRaw would give replaced by update."}},
 		Shape: "that of src; update broadcasts to the slice", Types: "src's", Errors: "start, stop and strides do not have one number per axis", Source: "MLX slice_update",
 		DTypes: all, Diff: "src update", Cases: []string{
 			"src:4x5; update:2x3; start:[1,0]; stop:[3,5]; strides:[1,2]", "src:4x5; update:2; start:[-1,4]; stop:[-5,0]; strides:[-1,-2]", "src:4; update:0d; start:[1]; stop:[3]; strides:[1]"}},
-	{Name: "slice_update_add", Sym: "mlx_slice_update_add_mended", CppExpr: sliceUpdate("slice_update_add"), In: "src array, update array, start bounds, stop bounds, strides bounds", Out: "y",
+	{Name: "slice_update_add", Sym: "mlx_slice_update_add_mended", CppExpr: sliceUpdate("slice_update_add", "add(old, x, s)"), In: "src array, update array, start bounds, stop bounds, strides bounds", Out: "y",
 		Go:    []Form{{"sliceUpdateAddRaw(update, start, stop, strides)", "is sliceUpdateRaw that adds update to what is there."}},
 		Shape: "that of src; update broadcasts to the slice", Types: "src's", Errors: "start, stop and strides do not have one number per axis", Source: "MLX slice_update",
 		DTypes: numbers, Diff: "src update", Cases: []string{
 			"src:4x5; update:2x3; start:[1,0]; stop:[3,5]; strides:[1,2]", "src:4x5; update:2; start:[-1,4]; stop:[-5,0]; strides:[-1,-2]", "src:4; update:0d; start:[1]; stop:[3]; strides:[1]"}},
-	{Name: "slice_update_prod", Sym: "mlx_slice_update_prod_mended", CppExpr: sliceUpdate("slice_update_prod"), In: "src array, update array, start bounds, stop bounds, strides bounds", Out: "y",
+	{Name: "slice_update_prod", Sym: "mlx_slice_update_prod_mended", CppExpr: sliceUpdate("slice_update_prod", "multiply(old, x, s)"), In: "src array, update array, start bounds, stop bounds, strides bounds", Out: "y",
 		Go:    []Form{{"sliceUpdateProdRaw(update, start, stop, strides)", "is sliceUpdateRaw that multiplies what is there by update."}},
 		Shape: "that of src; update broadcasts to the slice", Types: "src's", Errors: "start, stop and strides do not have one number per axis", Source: "MLX slice_update",
-		DTypes: numbers, Diff: "src update", JVPGap: "MLX has no forward rule for updates other than replace and add", Cases: []string{
+		DTypes: numbers, Diff: "src update", Cases: []string{
 			"src:4x5; update:2x3; start:[1,0]; stop:[3,5]; strides:[1,2]", "src:4x5; update:2; start:[-1,4]; stop:[-5,0]; strides:[-1,-2]", "src:4; update:0d; start:[1]; stop:[3]; strides:[1]"}},
-	{Name: "slice_update_max", Sym: "mlx_slice_update_max_mended", CppExpr: sliceUpdate("slice_update_max"), In: "src array, update array, start bounds, stop bounds, strides bounds", Out: "y",
+	{Name: "slice_update_max", Sym: "mlx_slice_update_max_mended", CppExpr: sliceUpdate("slice_update_max", "maximum(old, x, s)"), In: "src array, update array, start bounds, stop bounds, strides bounds", Out: "y",
 		Go:    []Form{{"sliceUpdateMaxRaw(update, start, stop, strides)", "is sliceUpdateRaw that keeps the larger of update and what is there."}},
 		Shape: "that of src; update broadcasts to the slice", Types: "src's", Errors: "start, stop and strides do not have one number per axis", Source: "MLX slice_update",
-		DTypes: reals, Diff: "src update", JVPGap: "MLX has no forward rule for updates other than replace and add", Cases: []string{
+		DTypes: reals, Diff: "src update", Cases: []string{
 			"src:4x5@distinct; update:2x3@between; start:[1,0]; stop:[3,5]; strides:[1,2]", "src:4x5@distinct; update:2@between; start:[-1,4]; stop:[-5,0]; strides:[-1,-2]", "src:4@distinct; update:0d@between; start:[1]; stop:[3]; strides:[1]"}},
-	{Name: "slice_update_min", Sym: "mlx_slice_update_min_mended", CppExpr: sliceUpdate("slice_update_min"), In: "src array, update array, start bounds, stop bounds, strides bounds", Out: "y",
+	{Name: "slice_update_min", Sym: "mlx_slice_update_min_mended", CppExpr: sliceUpdate("slice_update_min", "minimum(old, x, s)"), In: "src array, update array, start bounds, stop bounds, strides bounds", Out: "y",
 		Go:    []Form{{"sliceUpdateMinRaw(update, start, stop, strides)", "is sliceUpdateRaw that keeps the smaller of update and what is there."}},
 		Shape: "that of src; update broadcasts to the slice", Types: "src's", Errors: "start, stop and strides do not have one number per axis", Source: "MLX slice_update",
-		DTypes: reals, Diff: "src update", JVPGap: "MLX has no forward rule for updates other than replace and add", Cases: []string{
+		DTypes: reals, Diff: "src update", Cases: []string{
 			"src:4x5@distinct; update:2x3@between; start:[1,0]; stop:[3,5]; strides:[1,2]", "src:4x5@distinct; update:2@between; start:[-1,4]; stop:[-5,0]; strides:[-1,-2]", "src:4@distinct; update:0d@between; start:[1]; stop:[3]; strides:[1]"}},
 	{Name: "slice_update_dynamic", Sym: "mlx_slice_update_dynamic_checked", CppExpr: checked(startWithin("src", "update.shape()") + `
 			if (!src.is_tracer()) return slice_update(src, update, at, ax, s);

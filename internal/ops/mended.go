@@ -26,11 +26,16 @@ func bitwise(name string) string {
 	return mended("return a.is_tracer() || b.is_tracer() ? " + name + "(tied(a, b), tied(b, a), s) : " + name + "(a, b, s);")
 }
 
-// sliceUpdate calls an op whose batch rule wants update mapped where src is.
-func sliceUpdate(name string) string {
-	return mended(`if (!src.is_tracer()) return ` + name + `(src, update, start, stop, strides, s);
+// sliceUpdate calls an op that combines a slice with update. Its batch rule wants
+// update mapped where src is, there are forward rules for replacing and adding
+// only, and the gradient of complex products is that of real ones; so while it is
+// traced the combination, a C++ expression over old and x, comes first and then
+// replaces the slice.
+func sliceUpdate(name, combination string) string {
+	return mended(`if (!src.is_tracer() && !update.is_tracer()) return ` + name + `(src, update, start, stop, strides, s);
 			auto old = slice(src, start, stop, strides, s);
-			return ` + name + `(src, tied(broadcast_to(astype(update, src.dtype(), s), old.shape(), s), old), start, stop, strides, s);`)
+			auto x = broadcast_to(astype(update, src.dtype(), s), old.shape(), s);
+			return slice_update(src, ` + combination + `, start, stop, strides, s);`)
 }
 
 // groupedConvolution makes input one that is mapped where weight is: the batch

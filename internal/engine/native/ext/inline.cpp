@@ -7,12 +7,14 @@
 // in libmlx and in this library are replaced, and the replacements run a task
 // directly while inlining is on for this thread. Where the bindings are not
 // found the queue is used, and everything works as before.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <unordered_set>
+#include <vector>
 
 #include "ext/engine.h"
+#include "mlx/backend/cpu/encoder.h"
 #include "mlx/scheduler.h"
 
 #if defined(__linux__)
@@ -177,52 +179,137 @@ void inline_init() {}
 
 #endif
 
-// on_cpu says whether everything that outputs still need runs on the CPU stream.
-static bool on_cpu(const std::vector<array>& outputs) {
-  std::vector<const array*> stack;
-  std::unordered_set<uintptr_t> seen;
+// Seen is a set of array ids whose memory is kept for the next walk.
+class Seen {
+ public:
+  // Adds id and says whether it is new.
+  bool insert(uintptr_t id) {
+    if (2 * (n_ + 1) > slots_.size()) {
+      grow();
+    }
+    if (!place(id)) {
+      return false;
+    }
+    n_++;
+    return true;
+  }
+  void clear() {
+    if (n_ > 0) {
+      std::fill(slots_.begin(), slots_.end(), 0);
+    }
+    if (slots_.size() > 1 << 16) {
+      slots_ = std::vector<uintptr_t>(64);
+    }
+    n_ = 0;
+  }
+
+ private:
+  bool place(uintptr_t id) {
+    size_t mask = slots_.size() - 1;
+    for (size_t i = (id >> 4) * 0x9E3779B97F4A7C15ull >> 20;; i++) {
+      auto& s = slots_[i & mask];
+      if (s == id) {
+        return false;
+      }
+      if (s == 0) {
+        s = id;
+        return true;
+      }
+    }
+  }
+  void grow() {
+    auto old = std::move(slots_);
+    slots_ = std::vector<uintptr_t>(std::max<size_t>(64, 2 * old.size()));
+    for (auto id : old) {
+      if (id) {
+        place(id);
+      }
+    }
+  }
+  std::vector<uintptr_t> slots_;
+  size_t n_ = 0;
+};
+
+// order lists what outputs still need, inputs first. It says false when something
+// of it is not the business of the CPU stream alone.
+static bool order(const std::vector<array>& outputs, std::vector<array>& tape) {
+  static thread_local Seen seen;
+  static thread_local std::vector<std::pair<const array*, size_t>> stack;
+  seen.clear();
+  stack.clear();
   auto& cpu = stream(0);
   auto visit = [&](const array& a) {
     if (a.status() == array::Status::available) {
       return true;
     }
-    if (!seen.insert(a.id()).second) {
-      return true;
-    }
     if (a.event().valid()) {
       return false; // an asynchronous evaluation is under way
     }
-    if (a.status() != array::Status::unscheduled) {
+    if (a.status() != array::Status::unscheduled || !seen.insert(a.id())) {
       return true;
     }
     if (!a.has_primitive() || !(a.primitive().stream() == cpu)) {
       return false;
     }
-    stack.push_back(&a);
+    for (auto& s : a.siblings()) {
+      seen.insert(s.id());
+    }
+    stack.emplace_back(&a, 0);
     return true;
   };
   for (auto& o : outputs) {
     if (!visit(o)) {
       return false;
     }
-  }
-  while (!stack.empty()) {
-    const array* a = stack.back();
-    stack.pop_back();
-    for (auto& in : a->inputs()) {
-      if (!visit(in)) {
-        return false;
+    while (!stack.empty()) {
+      auto& [a, next] = stack.back();
+      if (next < a->inputs().size()) {
+        if (!visit(a->inputs()[next++])) {
+          return false;
+        }
+        continue;
       }
+      tape.push_back(*a);
+      stack.pop_back();
     }
   }
   return true;
+}
+
+// run evaluates the tape on this thread. What fails stays unevaluated, and so does
+// all that comes after it.
+static void run(std::vector<array>& tape) {
+  auto& encoder = cpu::get_command_encoder(stream(0));
+  for (auto& entry : tape) {
+    // The tape must not hold what a later op could overwrite.
+    array a = std::move(entry);
+    auto outputs = a.outputs();
+    {
+      std::vector<array> kept;
+      if (a.is_tracer()) {
+        kept = a.inputs();
+      }
+      a.primitive().eval_cpu(a.inputs(), outputs);
+    }
+    encoder.temporaries().clear();
+    if (failure) {
+      return;
+    }
+    for (auto& o : outputs) {
+      o.set_status(array::Status::available);
+    }
+    if (!a.is_tracer()) {
+      a.detach();
+    }
+  }
 }
 
 bool eval_inline(std::vector<array> outputs) {
   if (!hooked || inlining) {
     return false;
   }
-  if (!on_cpu(outputs)) {
+  std::vector<array> tape;
+  if (!order(outputs, tape)) {
     queued = true;
     return false;
   }
@@ -233,7 +320,7 @@ bool eval_inline(std::vector<array> outputs) {
   failure = nullptr;
   inlining = true;
   try {
-    eval(std::move(outputs));
+    run(tape);
   } catch (...) {
     keep_failure();
   }
