@@ -243,7 +243,8 @@ func (s *subject) halfGradient(in []value, g value, weights []value, at int) (ou
 	}
 	want := read(gradient(s.fn, weights, []int{at})(arrays(wide)))[0]
 	tol := 32 * epsilon(g.DType)
-	scale := math.SmallestNonzeroFloat64
+	// Inputs and weights are about 1: less is what is left when they cancel.
+	scale := 0.1
 	for k := range want.len() {
 		scale = max(scale, cmplx.Abs(want.at(k)))
 	}

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/adjoint-go/adjoint/core"
@@ -66,6 +67,8 @@ func (r *row) invoke(sample ops.Case, leaves []*core.Array) []*core.Array {
 			c.OptDType(d)
 		case ops.String:
 			c.String(v.Text)
+		default:
+			panic(fmt.Sprintf("conformance: no arguments of kind %q", a.Kind))
 		}
 	}
 	switch outs := r.Outs(); {
@@ -79,7 +82,7 @@ func (r *row) invoke(sample ops.Case, leaves []*core.Array) []*core.Array {
 	}
 }
 
-// fill repeats nothing: a tuple that a sample leaves out is all zero.
+// fill makes a tuple; one that a sample leaves out is all zero.
 func fill(v []int, n int) []int {
 	out := make([]int, n)
 	copy(out, v)

@@ -34,12 +34,26 @@ type Report struct {
 
 // KindReport sums up the cases of one kind.
 type KindReport struct {
-	Kind      Kind    `json:"kind"`
-	Cases     int     `json:"cases"`
-	Failed    int     `json:"failed"`
-	Refused   int     `json:"refused"`
-	Worst     float64 `json:"worst"`      // the largest relative error of those that passed
-	WorstCase string  `json:"worst_case"` // where it occurred; "" where all were exact
+	Kind      Kind  `json:"kind"`
+	Cases     int   `json:"cases"`
+	Failed    int   `json:"failed"`
+	Refused   int   `json:"refused"`
+	Worst     Worst `json:"worst"`      // of cases that passed, half precision apart
+	WorstHalf Worst `json:"worst_half"` // of float16 and bfloat16
+}
+
+// Worst is the largest relative error of some cases.
+type Worst struct {
+	Error float64 `json:"error"`
+	Case  string  `json:"case"` // "" where all were exact
+}
+
+// String is like "1.4e-07 prod/0/float32/layout".
+func (w Worst) String() string {
+	if w.Case == "" {
+		return "exact"
+	}
+	return fmt.Sprintf("%.1e %s", w.Error, w.Case)
 }
 
 // Failure is a case that failed.
@@ -77,8 +91,14 @@ func (r *Report) add(c Case, o outcome, err error) {
 	case o.refused:
 		r.Refused++
 		k.Refused++
-	case o.worst > k.Worst:
-		k.Worst, k.WorstCase = o.worst, c.Name()
+	default:
+		w := &k.Worst
+		if c.DType == core.Float16 || c.DType == core.BFloat16 {
+			w = &k.WorstHalf
+		}
+		if o.worst > w.Error {
+			*w = Worst{o.worst, c.Name()}
+		}
 	}
 }
 
@@ -119,16 +139,12 @@ func Rerun(name string, seed uint64) string {
 func (r *Report) Write(w io.Writer) error {
 	fmt.Fprintf(w, "%d cases of %d ops on %s in %.0f s, seed %d: %d failed, %d refused as declared\n", r.Cases, r.Ops, r.Device, r.Seconds, r.Seed, r.Failed, r.Refused)
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tab, "kind\tcases\tfailed\trefused\tworst relative error")
+	fmt.Fprintln(tab, "kind\tcases\tfailed\trefused\tworst relative error\tin half precision")
 	for _, k := range r.Kinds {
 		if k.Cases == 0 {
 			continue
 		}
-		worst := "exact"
-		if k.WorstCase != "" {
-			worst = fmt.Sprintf("%.1e  %s", k.Worst, k.WorstCase)
-		}
-		fmt.Fprintf(tab, "%s\t%d\t%d\t%d\t%s\n", k.Kind, k.Cases, k.Failed, k.Refused, worst)
+		fmt.Fprintf(tab, "%s\t%d\t%d\t%d\t%v\t%v\n", k.Kind, k.Cases, k.Failed, k.Refused, k.Worst, k.WorstHalf)
 	}
 	if err := tab.Flush(); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -39,8 +40,8 @@ func Run(o Options) (*Report, error) {
 		o.Seed = 1
 	}
 	device, err := core.Try(func() string { return core.Devices()[0].String() })
-	if err != nil {
-		return nil, err
+	if e := (*core.Error)(nil); errors.As(err, &e) {
+		return nil, e.Err
 	}
 	var trail *os.File
 	if o.Trail != "" {

@@ -126,6 +126,9 @@ func (a *Array) spec(op string) Spec {
 		panic(newError(op, nil, lack(a)))
 	}
 	s := a.specLocked()
+	if a.trace != 0 && op != "DType" && op != "NDim" {
+		noteSizes()
+	}
 	engine.Leave()
 	runtime.KeepAlive(a)
 	return s

@@ -143,6 +143,9 @@ func (a *Array) read(op string, dst unsafe.Pointer, n int) {
 		engine.Leave()
 		panic(newError(op, nil, lack(a)))
 	}
+	if a.trace != 0 {
+		noteOuter(engine.Scope(), a.trace)
+	}
 	if code := engine.Read(a.h, dst, n, a.trace); code != engine.OK {
 		err := failed(op, nil, code)
 		panic(err)

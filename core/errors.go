@@ -101,8 +101,10 @@ func (e *Error) At() string {
 }
 
 func library(f runtime.Frame) bool {
-	if strings.HasPrefix(f.Function, "runtime.") {
-		return true
+	for _, p := range []string{"runtime.", "reflect.", "_cgoexp_"} {
+		if strings.HasPrefix(f.Function, p) {
+			return true
+		}
 	}
 	rest, ok := strings.CutPrefix(f.Function, module)
 	if !ok || strings.HasSuffix(f.File, "_test.go") {
@@ -175,6 +177,7 @@ func engineError(msg string) error {
 		}
 	}
 	text = strings.TrimSuffix(strings.TrimSpace(strings.ReplaceAll(text, "\n", " ")), ".")
+	text = strings.ReplaceAll(text, "stop_gradient", "grad.Stop")
 	wrap := func(kind error) error { return &engineFailure{text, kind} }
 	switch {
 	case strings.Contains(msg, "during function transformations"), strings.Contains(msg, "inside a graph transformation"),
@@ -184,7 +187,8 @@ func engineError(msg string) error {
 		return fmt.Errorf("%w: pass it once, or list it in compile.Inputs", ErrUncaptured)
 	case noDerivative(msg):
 		return wrap(ErrNotDifferentiable)
-	case strings.Contains(msg, "::vmap]"), strings.Contains(msg, "NYI"):
+	case strings.Contains(msg, "::vmap]"), strings.Contains(msg, "NYI"),
+		strings.Contains(msg, "Cannot vmap over"), strings.Contains(msg, "Can only handle groups"):
 		return wrap(ErrNoBatchRule)
 	case strings.Contains(msg, "shapeless"), strings.Contains(msg, "::output_shapes]"):
 		return wrap(ErrShapeless)
@@ -208,6 +212,7 @@ func noDerivative(msg string) bool {
 	for _, s := range []string{
 		"::vjp]", "::jvp]", "::jvp nyi", "cannot compute jvp", "not implemented for jvp", "vjp not implemented",
 		"jvp not yet implemented", "jvp is not implemented", "jvp for product",
+		"cannot calculate vjp",
 	} {
 		if strings.Contains(msg, s) {
 			return true

@@ -71,6 +71,9 @@ func evaluate(op string, as []*Array, async bool) {
 		engine.Leave()
 		panic(newError(op, nil, fmt.Errorf("%w: AsyncEval works only outside transforms", ErrTracer)))
 	}
+	if trace != 0 {
+		noteOuter(engine.Scope(), trace)
+	}
 	code := engine.Eval(hs, async, trace)
 	if code != engine.OK {
 		panic(failed(op, nil, code))

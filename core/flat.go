@@ -14,9 +14,9 @@ import (
 type FlatFunc func(in []*Array) []*Array
 
 // tracedBy makes a callback of f: it runs f on the arrays of a new trace in a
-// scope of their own, and hands its results to the engine. alone forbids f to
-// use arrays of outer traces.
-func tracedBy(op string, trace uint64, outer *uint64, f func(in []*Array) ([]*Array, []int), alone bool) engine.Callback {
+// scope of their own, and hands its results to the engine. only says what of f
+// cannot be traced.
+func tracedBy(op string, trace uint64, outer *uint64, f func(in []*Array) ([]*Array, []int), only mode) engine.Callback {
 	return func(hs []engine.Handle) (out []engine.Handle, outAxes []int) {
 		if err := engine.Enter(); err != nil {
 			panic(newError(op, nil, err))
@@ -53,16 +53,25 @@ func tracedBy(op string, trace uint64, outer *uint64, f func(in []*Array) ([]*Ar
 			out = append(out, engine.Retain(r.h))
 			s.note(r.trace)
 		}
-		captured := alone && s.outer != 0
+		captured, sized := only.alone && s.outer != 0, only.sizeless && s.sizes
 		engine.Leave()
-		if captured {
+		if captured || sized {
 			engine.ReleaseAll(out)
-			panic(&capture{})
+			panic(&refusal{captured: captured})
 		}
 		runtime.KeepAlive(results)
 		return out, axes
 	}
 }
+
+// mode restricts what a traced function may do.
+type mode struct {
+	alone    bool // not use arrays of outer traces
+	sizeless bool // not ask for sizes
+}
+
+// refusal ends the recording of a function that did what its mode forbids.
+type refusal struct{ captured bool }
 
 // transform calls the engine with the handles of in. The goroutine is locked to
 // its thread, since the engine may call back; when a callback ends the goroutine
@@ -98,6 +107,7 @@ func transform(op string, in []*Array, call func(trace uint64, outer *uint64, hs
 	}
 	outer = max(outer, captured)
 	scope := engine.Scope()
+	noteOuter(scope, captured)
 	for _, a := range in {
 		noteOuter(scope, a.trace)
 	}
@@ -117,7 +127,7 @@ func failed(op string, in []*Array, code int) any {
 		v, stack := engine.Failure()
 		engine.Leave()
 		switch v := v.(type) {
-		case *Error, *Panic, *capture:
+		case *Error, *Panic, *refusal:
 			return v
 		}
 		return &Panic{Value: v, Stack: stack}
@@ -130,12 +140,9 @@ func failed(op string, in []*Array, code int) any {
 	return newError(op, nil, engineError(msg))
 }
 
-// capture ends the recording of a function that uses an array of an outer trace.
-type capture struct{}
-
 // traced is tracedBy for a function whose results have no axes.
 func traced(op string, trace uint64, outer *uint64, f FlatFunc) engine.Callback {
-	return tracedBy(op, trace, outer, func(in []*Array) ([]*Array, []int) { return f(in), nil }, false)
+	return tracedBy(op, trace, outer, func(in []*Array) ([]*Array, []int) { return f(in), nil }, mode{})
 }
 
 // Differentiate runs f on in and returns its results and the gradients of its
@@ -166,6 +173,9 @@ func PullBack(op string, f FlatFunc, in []*Array, wrt []int) (results []*Array, 
 	}
 	return results, func(cts []*Array) []*Array {
 		out := transform(op, cts, func(_ uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int) {
+			if !engine.TraceLive(owner.trace) {
+				return nil, engine.WrongTrace
+			}
 			*outer = owner.trace
 			return owner.g.Run(hs)
 		})
@@ -199,7 +209,7 @@ func Vectorize(op string, f func(in []*Array) ([]*Array, []int), in []*Array, ax
 		ax[i] = int32(a)
 	}
 	return transform(op, in, func(trace uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int) {
-		return engine.VMap(tracedBy(op, trace, outer, f, false), trace, hs, ax)
+		return engine.VMap(tracedBy(op, trace, outer, f, mode{}), trace, hs, ax)
 	})
 }
 
@@ -211,17 +221,19 @@ func uint32s(v []int) []uint32 {
 	return out
 }
 
-// Program is the set of traces of one compiled function, by key.
+// Program is the set of traces of one compiled function, by key. The caller's
+// part of each is kept with it.
 type Program struct {
 	p       engine.Program
-	cleanup runtime.Cleanup
+	entries map[uint64]any // by tag, guarded by the engine lock
+	tags    uint64
 }
 
 // NewProgram returns an empty program. It is freed when it is collected.
 func NewProgram() *Program {
 	enter("compile.Of")
-	p := &Program{p: engine.NewProgram()}
-	p.cleanup = runtime.AddCleanup(p, func(e engine.Program) { engine.Later(e.Free) }, p.p)
+	p := &Program{p: engine.NewProgram(), entries: map[uint64]any{}}
+	runtime.AddCleanup(p, func(e engine.Program) { engine.Later(e.Free) }, p.p)
 	engine.Leave()
 	return p
 }
@@ -230,21 +242,22 @@ func NewProgram() *Program {
 func (p *Program) Close() {
 	if engine.Enter() == nil {
 		p.p.Clear()
+		clear(p.entries)
 		engine.Leave()
 	}
+	runtime.KeepAlive(p)
 }
 
 // Len is the number of traces held.
 func (p *Program) Len() int {
 	enter("compile.Of")
 	defer engine.Leave()
-	return p.p.Len()
+	return len(p.entries)
 }
 
 // Run replays the trace for key, the dtypes and sizes of in, and the current
-// stream, and returns the tag that it was recorded under; ok is false when there
-// is none.
-func (p *Program) Run(op string, key []byte, in []*Array, shapeless bool) (out []*Array, tag uint64, ok bool) {
+// stream, and returns the caller's part of it; ok is false when there is none.
+func (p *Program) Run(op string, key []byte, in []*Array, shapeless bool) (out []*Array, entry any, ok bool) {
 	enter(op)
 	var trace uint64
 	var small [32]engine.Handle
@@ -264,7 +277,7 @@ func (p *Program) Run(op string, key []byte, in []*Array, shapeless bool) (out [
 	res, tag, code := p.p.Run(key, hs, shapeless)
 	if code == engine.Miss {
 		engine.Leave()
-		return nil, 0, false
+		return nil, nil, false
 	}
 	if code != engine.OK {
 		panic(failed(op, in, code))
@@ -277,34 +290,57 @@ func (p *Program) Run(op string, key []byte, in []*Array, shapeless bool) (out [
 	for i, h := range res {
 		out[i] = adopt(h, trace, scope)
 	}
+	entry = p.entries[tag]
 	engine.Leave()
 	runtime.KeepAlive(in)
 	runtime.KeepAlive(p)
-	return out, tag, true
+	return out, entry, true
 }
 
-// Trace records f for key and in under tag, and drops the least recently used
-// traces beyond limit; gone are the tags that no longer stand for one. inline is
-// true when f captured an array of an outer trace, so that it cannot be recorded
-// and must be called as it is.
-func (p *Program) Trace(op string, f FlatFunc, key []byte, in []*Array, shapeless bool, limit int, tag uint64) (gone []uint64, inline bool) {
+// Recording says what became of a call of Trace.
+type Recording struct {
+	Out     []*Array // the results
+	Entry   any      // the caller's part of the trace that gave them
+	Evicted int      // traces dropped
+	// Captured: f used an array of an outer trace, so that it cannot be recorded.
+	Captured bool
+	// Sized: f asked for sizes, so that it cannot be recorded shapeless.
+	Sized bool
+}
+
+// Trace records f for key and in with the caller's entry, drops the least
+// recently used traces beyond limit, and gives the results for in.
+func (p *Program) Trace(op string, f FlatFunc, key []byte, in []*Array, shapeless bool, limit int, entry any) (r Recording) {
 	defer func() {
 		if v := recover(); v != nil {
-			if _, ok := v.(*capture); !ok {
+			why, ok := v.(*refusal)
+			if !ok {
 				panic(v)
 			}
-			inline = true
+			r = Recording{Captured: why.captured, Sized: !why.captured}
 		}
 	}()
-	transform(op, in, func(trace uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int) {
-		tags, code := p.p.Trace(tracedBy(op, trace, outer, func(in []*Array) ([]*Array, []int) { return f(in), nil }, true), trace, key, hs, shapeless, limit, tag)
-		for _, t := range tags {
-			gone = append(gone, uint64(t))
+	r.Out = transform(op, in, func(trace uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int) {
+		p.tags++
+		tag := p.tags
+		fn := tracedBy(op, trace, outer, func(in []*Array) ([]*Array, []int) { return f(in), nil }, mode{alone: true, sizeless: shapeless})
+		gone, code := p.p.Trace(fn, trace, key, hs, shapeless, limit, tag)
+		if code != engine.OK {
+			return nil, code
 		}
-		return nil, code
+		p.entries[tag] = entry
+		for _, t := range gone {
+			if uint64(t) != tag {
+				r.Evicted++
+			}
+			delete(p.entries, uint64(t))
+		}
+		out, tag, code := p.p.Run(key, hs, shapeless)
+		r.Entry = p.entries[tag]
+		return out, code
 	})
 	runtime.KeepAlive(p)
-	return gone, false
+	return r
 }
 
 // Tracing says whether this goroutine is inside a traced function.

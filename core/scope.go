@@ -14,6 +14,8 @@ type scope struct {
 	trace uint64
 	// outer is the innermost other trace whose arrays were used.
 	outer uint64
+	// sizes says that somebody asked for the sizes of a traced array.
+	sizes bool
 	// parent is the scope that the thread had before.
 	parent int64
 }
@@ -36,16 +38,28 @@ func own(id int64, a *Array) {
 	s.note(a.trace)
 }
 
-// note records that an array of a trace was used in the scope.
+// note records that an array of a trace was used in the scope, for all scopes
+// around it too: each is a user of the trace if it lies within it.
 func (s *scope) note(trace uint64) {
-	if trace < s.trace && trace > s.outer {
-		s.outer = trace
+	if trace == 0 {
+		return
+	}
+	for ; s != nil && trace < s.trace; s = scopes.all[s.parent] {
+		s.outer = max(s.outer, trace)
 	}
 }
 
 func noteOuter(id int64, trace uint64) {
 	if trace != 0 && id != 0 {
 		scopes.all[id].note(trace)
+	}
+}
+
+// noteSizes records that the sizes of an array of a trace were asked for, for
+// the current scope and all around it.
+func noteSizes() {
+	for s := scopes.all[engine.Scope()]; s != nil; s = scopes.all[s.parent] {
+		s.sizes = true
 	}
 }
 
@@ -78,7 +92,6 @@ func closeScope(id int64, s *scope, why gone) {
 	delete(scopes.all, id)
 	scopes.last, scopes.lastID = nil, 0
 	engine.ScopeSet(s.parent)
-	noteOuter(s.parent, s.outer)
 }
 
 // release takes a out of the scope that is being closed and gives it to the

@@ -36,12 +36,12 @@ The suite runs in a process of its own: when a case takes that process down, or 
 			if o.Trail == "" {
 				return superviseConformance(cmd, os.Args[1:], o.Seed)
 			}
+			terminal := io.Discard
 			if progress {
-				terminal := os.NewFile(3, "terminal")
+				terminal = os.NewFile(3, "terminal")
 				o.Progress = progressLine(terminal)
-				defer fmt.Fprint(terminal, clearLine)
 			}
-			return runConformance(o, asJSON, cmd.OutOrStdout())
+			return runConformance(o, asJSON, cmd.OutOrStdout(), terminal)
 		},
 	}
 	f := cmd.Flags()
@@ -69,8 +69,9 @@ func progressLine(terminal io.Writer) func(done, total int, c conformance.Case) 
 	}
 }
 
-func runConformance(o conformance.Options, asJSON bool, out io.Writer) error {
+func runConformance(o conformance.Options, asJSON bool, out, terminal io.Writer) error {
 	r, err := conformance.Run(o)
+	fmt.Fprint(terminal, clearLine)
 	if err != nil {
 		return err
 	}
@@ -110,7 +111,7 @@ func superviseConformance(cmd *cobra.Command, args []string, seed uint64) error 
 	if err := child.Start(); err != nil {
 		return err
 	}
-	go watch(ctx, cancel, trail)
+	go watch(ctx, cancel, trail, stuckAfter)
 	if err = child.Wait(); err == nil {
 		return nil
 	}
@@ -131,9 +132,9 @@ func superviseConformance(cmd *cobra.Command, args []string, seed uint64) error 
 
 var errStuck = errors.New("a case does not end")
 
-// watch cancels ctx when the trail stays the same for too long.
-func watch(ctx context.Context, cancel context.CancelCauseFunc, trail string) {
-	tick := time.NewTicker(time.Second)
+// watch cancels ctx when the trail stays the same for longer than limit.
+func watch(ctx context.Context, cancel context.CancelCauseFunc, trail string, limit time.Duration) {
+	tick := time.NewTicker(min(limit/10, time.Second))
 	defer tick.Stop()
 	seen, since := "", time.Now()
 	for {
@@ -145,7 +146,7 @@ func watch(ctx context.Context, cancel context.CancelCauseFunc, trail string) {
 		if now := lastCase(trail); now != seen || now == "" {
 			seen, since = now, time.Now()
 		}
-		if time.Since(since) > stuckAfter {
+		if time.Since(since) > limit {
 			cancel(errStuck)
 			return
 		}

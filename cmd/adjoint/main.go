@@ -1,8 +1,9 @@
 // Command adjoint installs and inspects the engine of the Adjoint framework.
 //
-//	adjoint setup      makes the engine (once per user and version)
-//	adjoint doctor     says what is installed, what is wrong and what mends it
-//	adjoint version    prints the versions
+//	adjoint setup        makes the engine (once per user and version)
+//	adjoint doctor       says what is installed, what is wrong and what mends it
+//	adjoint conformance  checks every op on this machine
+//	adjoint version      prints the versions
 package main
 
 import (

@@ -93,10 +93,6 @@ type Op struct {
 	// arguments, and JVPGap why an op in Diff has no forward rule in MLX. What
 	// lies above the engine has to fill these gaps or refuse with a typed error.
 	VmapGap, JVPGap string
-	// VmapUnsafe names arguments that must not be the only mapped one: MLX's
-	// batch rule then reads outside its arrays. The conformance suite does not run
-	// such a case, and counts it as failed.
-	VmapUnsafe string
 	// Infinite marks ops whose results hold infinities on purpose.
 	Infinite bool
 	// Random marks ops whose results depend on a key.

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/adjoint-go/adjoint/core"
@@ -43,31 +44,12 @@ func Of[F any](f F, opts ...Option) *Func[F] {
 	}
 	fn, params, results := argtree.Func(op, f)
 	p := &program{config: c, op: c.name, fn: fn, params: params, results: results,
-		entries: map[uint64]*entry{}, tracing: map[string]*inProgress{}}
+		tracing: map[string]*inProgress{}}
 	p.in = places(op, c.inputs)
 	p.out = places(op, c.outputs)
 	call := reflect.MakeFunc(fn.Type(), p.call)
 	return &Func[F]{Call: call.Interface().(F), program: p}
 }
-
-// place is a captured variable.
-type place struct {
-	plan argtree.Plan
-	ptr  any // keeps the variable alive
-	v    reflect.Value
-}
-
-func places(op string, pointers []any) []place {
-	var out []place
-	for _, ptr := range pointers {
-		plan, _, err := argtree.Walker.Place(ptr)
-		argtree.Check(op, err)
-		out = append(out, place{plan, ptr, reflect.ValueOf(ptr)})
-	}
-	return out
-}
-
-func (p place) slots(op string) argtree.Slots { return argtree.Read(op, p.plan, p.v.UnsafePointer()) }
 
 // program is a Func without its type.
 type program struct {
@@ -77,11 +59,11 @@ type program struct {
 	params, results []argtree.Plan
 	in, out         []place
 
-	state   sync.Mutex // held during a call when state is captured
-	mu      sync.Mutex // guards what follows
+	state   sync.Mutex    // held during a call when state is captured
+	holder  atomic.Uint64 // the thread whose function, not compiled, holds state
+	sized   atomic.Bool   // the function asks for sizes: no trace is shapeless
+	mu      sync.Mutex    // guards what follows
 	core    *core.Program
-	entries map[uint64]*entry
-	nextTag uint64
 	tracing map[string]*inProgress
 	stats   Stats
 	closed  bool
@@ -106,7 +88,9 @@ func (p *program) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.stats
-	s.Entries = len(p.entries)
+	if p.core != nil {
+		s.Entries = p.core.Len()
+	}
 	return s
 }
 
@@ -115,7 +99,6 @@ func (p *program) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	p.entries = map[uint64]*entry{}
 	if p.core != nil {
 		p.core.Close()
 	}
@@ -130,24 +113,55 @@ type request struct {
 }
 
 func (p *program) call(args []reflect.Value) []reflect.Value {
-	if len(p.in)+len(p.out) > 0 {
-		if core.Tracing() {
-			core.Failf(p.op, "a function with captured state cannot be called inside a transform: pass the state as an argument")
-		}
+	if disabled.Load() {
+		return p.disabled(args)
+	}
+	if p.stateful() {
+		p.refuseNesting()
 		p.state.Lock()
 		defer p.state.Unlock()
 	}
-	if disabled.Load() {
-		p.count(func(s *Stats) { s.Calls++; s.Inline++ })
-		return callFunc(p.fn, args)
-	}
 	prog := p.open()
 	r := p.read(args)
-	out, tag, ok := prog.Run(p.op, r.key, r.arrays, p.shapeless)
+	out, e, ok := prog.Run(p.op, r.key, r.arrays, p.isShapeless())
 	if !ok {
 		return p.miss(prog, r)
 	}
-	return p.replayed(prog, r, out, tag)
+	p.count(func(s *Stats) { s.Calls++; s.Hits++ })
+	return p.finish(e.(*entry), out)
+}
+
+func (p *program) stateful() bool { return len(p.in)+len(p.out) > 0 }
+
+func (p *program) isShapeless() bool { return p.shapeless && !p.sized.Load() }
+
+func (p *program) refuseNesting() {
+	if core.Tracing() {
+		core.Failf(p.op, "a function with captured state cannot be called inside a transform: pass the state as an argument")
+	}
+}
+
+// disabled calls the function as it is. Captured state is still used by one call
+// at a time.
+func (p *program) disabled(args []reflect.Value) []reflect.Value {
+	if p.stateful() {
+		p.refuseNesting()
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if p.holder.Load() == core.ThreadToken() {
+			core.Failf(p.op, "the function, which has captured state, calls itself")
+		}
+		p.state.Lock()
+		defer p.state.Unlock()
+		p.holder.Store(core.ThreadToken())
+		defer p.holder.Store(0)
+	}
+	return p.inline(args)
+}
+
+func (p *program) inline(args []reflect.Value) []reflect.Value {
+	p.count(func(s *Stats) { s.Calls++; s.Inline++ })
+	return callFunc(p.fn, args)
 }
 
 func (p *program) count(f func(*Stats)) {
@@ -194,22 +208,8 @@ func (p *program) read(args []reflect.Value) *request {
 	return r
 }
 
-// replayed makes results of the arrays of a replay.
-func (p *program) replayed(prog *core.Program, r *request, arrays []*core.Array, tag uint64) []reflect.Value {
-	p.mu.Lock()
-	p.stats.Calls++
-	p.stats.Hits++
-	e := p.entries[tag]
-	p.mu.Unlock()
-	if e == nil {
-		core.Failf(p.op, "the compiled function was closed during the call")
-	}
-	runtime.KeepAlive(prog)
-	return p.results_(e, arrays)
-}
-
-// results_ fills an entry's results, and the captured outputs, with arrays.
-func (p *program) results_(e *entry, arrays []*core.Array) []reflect.Value {
+// finish fills an entry's results, and the captured outputs, with arrays.
+func (p *program) finish(e *entry, arrays []*core.Array) []reflect.Value {
 	values := make([]reflect.Value, len(e.values))
 	for i, v := range e.values {
 		var filled []*core.Array

@@ -14,27 +14,29 @@ import (
 // doing so, and answers the call.
 func (p *program) miss(prog *core.Program, r *request) []reflect.Value {
 	key := p.traceKey(r)
+	mine := &inProgress{done: make(chan struct{})}
 	for {
 		p.mu.Lock()
 		other := p.tracing[key]
 		if other == nil {
+			p.tracing[key] = mine
+			p.mu.Unlock()
 			break
 		}
+		thread := other.thread
 		p.mu.Unlock()
-		if core.Tracing() && other.thread == core.ThreadToken() {
-			core.Failf(p.op, "the function calls itself with the same kind of arguments while it is traced")
+		if core.Tracing() {
+			if thread == core.ThreadToken() {
+				core.Failf(p.op, "the function calls itself with the same kind of arguments while it is traced")
+			}
+			// To wait inside a trace could be to wait for each other.
+			return p.inline(r.args)
 		}
 		<-other.done
-		if out, tag, ok := prog.Run(p.op, r.key, r.arrays, p.shapeless); ok {
-			return p.replayed(prog, r, out, tag)
+		if values, ok := p.retry(prog, r); ok {
+			return values
 		}
 	}
-	mine := &inProgress{done: make(chan struct{})}
-	p.tracing[key] = mine
-	traces := p.stats.Traces
-	p.nextTag++
-	tag := p.nextTag
-	p.mu.Unlock()
 	defer func() {
 		p.mu.Lock()
 		delete(p.tracing, key)
@@ -42,39 +44,45 @@ func (p *program) miss(prog *core.Program, r *request) []reflect.Value {
 		close(mine.done)
 	}()
 	// Another goroutine may have finished between the first look and now.
-	if out, t, ok := prog.Run(p.op, r.key, r.arrays, p.shapeless); ok {
-		return p.replayed(prog, r, out, t)
+	if values, ok := p.retry(prog, r); ok {
+		return values
 	}
+	p.checkStrict()
+	start := time.Now()
+	rec := p.trace(prog, r, mine)
+	if rec.Sized {
+		p.sized.Store(true)
+		rec = p.trace(prog, r, mine)
+	}
+	if rec.Captured {
+		return p.inline(r.args)
+	}
+	p.count(func(s *Stats) {
+		s.Calls++
+		s.Traces++
+		s.Evictions += rec.Evicted
+		s.TraceTime += time.Since(start)
+	})
+	return p.finish(rec.Entry.(*entry), rec.Out)
+}
+
+// retry is a second look for a trace.
+func (p *program) retry(prog *core.Program, r *request) ([]reflect.Value, bool) {
+	out, e, ok := prog.Run(p.op, r.key, r.arrays, p.isShapeless())
+	if !ok {
+		return nil, false
+	}
+	p.count(func(s *Stats) { s.Calls++; s.Hits++ })
+	return p.finish(e.(*entry), out), true
+}
+
+func (p *program) checkStrict() {
+	p.mu.Lock()
+	traces := p.stats.Traces
+	p.mu.Unlock()
 	if p.strict > 0 && traces >= p.strict {
 		core.Failf(p.op, "a call needs trace %d, but compile.Strict allows %d: the arguments' structure, static values, shapes or dtypes changed", traces+1, p.strict)
 	}
-	start := time.Now()
-	e := &entry{pins: p.pins(r)}
-	gone, inline := p.trace(prog, r, e, mine, tag)
-	if inline {
-		p.count(func(s *Stats) { s.Calls++; s.Inline++ })
-		return callFunc(p.fn, r.args)
-	}
-	p.mu.Lock()
-	p.entries[tag] = e
-	for _, g := range gone {
-		if g != tag {
-			p.stats.Evictions++
-		}
-		delete(p.entries, g)
-	}
-	p.stats.Calls++
-	p.stats.Traces++
-	p.stats.TraceTime += time.Since(start)
-	p.mu.Unlock()
-	out, t, ok := prog.Run(p.op, r.key, r.arrays, p.shapeless)
-	if !ok {
-		core.Failf(p.op, "the compiled function was closed during the call")
-	}
-	p.mu.Lock()
-	e = p.entries[t]
-	p.mu.Unlock()
-	return p.results_(e, out)
 }
 
 // traceKey tells calls apart that need traces of their own.
@@ -110,7 +118,8 @@ func (p *program) pins(r *request) []any {
 }
 
 // trace calls the function on placeholders and records it in the engine.
-func (p *program) trace(prog *core.Program, r *request, e *entry, mine *inProgress, tag uint64) (gone []uint64, inline bool) {
+func (p *program) trace(prog *core.Program, r *request, mine *inProgress) core.Recording {
+	e := &entry{pins: p.pins(r)}
 	return prog.Trace(p.op, func(x []*core.Array) []*core.Array {
 		p.mu.Lock()
 		mine.thread = core.ThreadToken()
@@ -121,25 +130,25 @@ func (p *program) trace(prog *core.Program, r *request, e *entry, mine *inProgre
 			filled, x = r.slots[i].Take(x)
 			args[i] = fill(p.op, r.slots[i].Plan, r.args[i], filled)
 		}
-		restore := p.substitute(r.slots[len(r.args):], x)
-		defer restore()
-		values := callFunc(p.fn, args)
 		var outs []*core.Array
-		e.values, e.slots, e.out = make([]reflect.Value, len(values)), nil, nil
-		for i, v := range values {
-			s := argtree.Read(p.op, p.results[i], walk.Pointer(v))
-			outs = s.Present(outs)
-			e.slots = append(e.slots, present(s))
-			// The kept results hold no arrays of the trace.
-			e.values[i] = fill(p.op, p.results[i], v, make([]*core.Array, len(s.Arrays)))
-		}
-		for _, out := range p.out {
-			s := out.slots(p.op)
-			outs = s.Present(outs)
-			e.out = append(e.out, present(s))
-		}
+		p.substitute(r.slots[len(r.args):], x, func() {
+			values := callFunc(p.fn, args)
+			e.values = make([]reflect.Value, len(values))
+			for i, v := range values {
+				s := argtree.Read(p.op, p.results[i], walk.Pointer(v))
+				outs = s.Present(outs)
+				e.slots = append(e.slots, present(s))
+				// The kept results hold no arrays of the trace.
+				e.values[i] = fill(p.op, p.results[i], v, make([]*core.Array, len(s.Arrays)))
+			}
+			for _, out := range p.out {
+				s := out.slots(p.op)
+				outs = s.Present(outs)
+				e.out = append(e.out, present(s))
+			}
+		})
 		return outs
-	}, r.key, r.arrays, p.shapeless, p.maxEntries, tag)
+	}, r.key, r.arrays, p.isShapeless(), p.maxEntries, e)
 }
 
 func present(s argtree.Slots) []bool {
@@ -148,48 +157,4 @@ func present(s argtree.Slots) []bool {
 		out[i] = a != nil
 	}
 	return out
-}
-
-// substitute puts the placeholders x into the captured inputs and returns what
-// puts back, after the trace, what was there before. The static parts of what is
-// captured may not change meanwhile.
-func (p *program) substitute(slots []argtree.Slots, x []*core.Array) (restore func()) {
-	type saved struct {
-		at     place
-		arrays []*core.Array
-		key    []byte
-	}
-	var all []saved
-	seen := map[any]bool{}
-	for _, at := range append(append([]place(nil), p.in...), p.out...) {
-		if !seen[at.ptr] {
-			seen[at.ptr] = true
-			key, err := at.plan.Key(nil, at.v.UnsafePointer())
-			argtree.Check(p.op, err)
-			all = append(all, saved{at, at.slots(p.op).Arrays, key})
-		}
-	}
-	for i, in := range p.in {
-		var filled []*core.Array
-		filled, x = slots[i].Take(x)
-		argtree.Check(p.op, in.plan.Assign(in.v.UnsafePointer(), filled))
-	}
-	return func() {
-		var changed *walk.Change
-		for _, s := range all {
-			key, err := s.at.plan.Key(nil, s.at.v.UnsafePointer())
-			if err == nil && changed == nil {
-				changed, _, err = argtree.Walker.Diff(s.key, key)
-			}
-			if e := s.at.plan.Assign(s.at.v.UnsafePointer(), s.arrays); err == nil {
-				err = e
-			}
-			if err != nil {
-				core.Fail(p.op, nil, err)
-			}
-		}
-		if changed != nil {
-			core.Failf(p.op, "the traced function changed captured state that is no array, at %v", changed)
-		}
-	}
 }

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <deque>
 #include <sstream>
+#include <unordered_set>
 
 #include "mlx/scheduler.h"
 
@@ -83,6 +84,7 @@ static int64_t main_stream; // of the best device
 static thread_local int64_t current_stream = -1; // what core.Using chose
 static thread_local int64_t thread_scope = 0;
 static thread_local std::vector<uint64_t> traces;
+static thread_local std::vector<array> tracers; // the marked inputs of the live traces
 static thread_local bool thread_ready = false;
 
 void ensure_thread() {
@@ -123,11 +125,48 @@ static void scope_set(int64_t s) {
   thread_scope = s;
 }
 
-LiveTrace::LiveTrace(uint64_t id) {
+LiveTrace::LiveTrace(uint64_t id, const std::vector<array>& in) : before_(tracers.size()) {
   traces.push_back(id);
+  for (auto& a : in) {
+    if (a.is_tracer()) {
+      tracers.push_back(a);
+    }
+  }
 }
 LiveTrace::~LiveTrace() {
   traces.pop_back();
+  tracers.erase(tracers.begin() + before_, tracers.end());
+}
+
+bool nested() {
+  return !traces.empty();
+}
+
+void mark(const std::vector<array>& first, const std::vector<array>& outputs) {
+  for (auto& a : tracers) {
+    a.set_tracer(true);
+  }
+  auto propagate = [](array& a) {
+    for (auto& in : a.inputs()) {
+      if (in.is_tracer()) {
+        a.set_tracer(true);
+        for (auto& s : a.siblings()) {
+          s.set_tracer(true);
+        }
+        return;
+      }
+    }
+  };
+  std::unordered_set<uintptr_t> known;
+  for (auto a : first) {
+    propagate(a);
+    known.insert(a.id());
+  }
+  for (auto& a : topological(outputs, [&](const array& a) {
+         return a.has_primitive() && !known.count(a.id());
+       })) {
+    propagate(a);
+  }
 }
 
 static bool trace_live(uint64_t id) {
@@ -288,7 +327,7 @@ static const char* error() {
 
 std::vector<array> call_go(
     uint64_t fn, uint64_t trace, const std::vector<array>& in, std::vector<int>* axes) {
-  LiveTrace live(trace);
+  LiveTrace live(trace, in);
   std::vector<uint64_t> h;
   for (auto& a : in) {
     h.push_back(handle(a));
@@ -386,6 +425,7 @@ extern "C" __attribute__((visibility("default"))) const adj_api* adj_open(
   api.trace_live = trace_live;
   api.thread = thread;
   fill_transforms(&api);
+  fill_vmap(&api);
   fill_program(&api);
   fill_foreign(&api);
   return &api;

@@ -42,10 +42,26 @@ std::vector<array> call_go(
 // A trace is live on this thread while the object lives.
 class LiveTrace {
  public:
-  explicit LiveTrace(uint64_t id);
+  LiveTrace(uint64_t id, const std::vector<array>& in);
   ~LiveTrace();
   LiveTrace(const LiveTrace&) = delete;
+
+ private:
+  size_t before_;
 };
+
+// Nested says that a transform runs inside another trace, whose marks MLX's
+// derivatives wipe off whatever they walk over. An array without its mark loses
+// its graph when it is evaluated, and with it its gradient, so mark puts the
+// marks back on what outputs depend on, down to the live traces' inputs. first
+// are the transform's own inputs.
+bool nested();
+void mark(const std::vector<array>& first, const std::vector<array>& outputs);
+
+// topological returns the arrays that outputs depend on, inputs first, one per
+// primitive, without recursion. enter says where to go on.
+std::vector<array> topological(
+    const std::vector<array>& outputs, const std::function<bool(const array&)>& enter);
 
 // shallow returns outputs preceded by stop_gradient nodes placed so that no
 // recursive walk over the result goes deeper than a few hundred levels; stop is
@@ -57,8 +73,8 @@ std::vector<array> shallow(const std::vector<array>& outputs, size_t* stop);
 // of the trace.
 class Graph {
  public:
-  // Records what outputs compute from placeholders. known is called for every
-  // array that is reached and does not depend on a placeholder.
+  // Records what outputs compute from placeholders. constant is called for every
+  // array that is used and does not depend on a placeholder.
   Graph(const std::vector<array>& placeholders, const std::vector<array>& outputs,
       const std::function<void(const array&)>& constant);
   // Repeats the computation. infer asks the primitives for the shapes.
@@ -72,6 +88,7 @@ class Graph {
 
  private:
   struct Node {
+    bool broadcast;
     std::shared_ptr<mlx::core::Primitive> primitive;
     std::vector<uint32_t> in; // slots
     std::vector<mlx::core::Shape> shapes;
@@ -95,6 +112,7 @@ void ensure_thread();
 
 // Entries of the api that live in other files.
 void fill_transforms(adj_api* api);
+void fill_vmap(adj_api* api);
 void fill_program(adj_api* api);
 void fill_foreign(adj_api* api);
 

@@ -7,9 +7,7 @@ namespace adj {
 
 using namespace mlx::core;
 
-// topological returns the arrays that outputs depend on, inputs first, one per
-// primitive, without recursion.
-static std::vector<array> topological(
+std::vector<array> topological(
     const std::vector<array>& outputs, const std::function<bool(const array&)>& enter) {
   std::vector<array> order;
   std::unordered_map<uintptr_t, bool> seen;
@@ -97,8 +95,6 @@ Graph::Graph(
     }
     if (dyn) {
       tape.push_back(a);
-    } else {
-      constant(a);
     }
   }
   // Slots of inputs and constants come first, so the constants are found first.
@@ -114,9 +110,7 @@ Graph::Graph(
     if (is_dynamic(a) || slot.count(a.id())) {
       return;
     }
-    if (!a.has_primitive()) {
-      constant(a);
-    }
+    constant(a);
     slot[a.id()] = inputs_ + constants_.size();
     constants_.push_back(a);
   };
@@ -132,6 +126,7 @@ Graph::Graph(
   for (auto& a : tape) {
     Node n;
     n.primitive = a.primitive_ptr();
+    n.broadcast = std::strcmp(n.primitive->name(), "Broadcast") == 0;
     for (auto& in : a.inputs()) {
       n.in.push_back(slot.at(in.id()));
     }
@@ -160,6 +155,11 @@ std::vector<array> Graph::run(const std::vector<array>& in, bool infer) const {
     }
     if (n.shapes.size() == 1) {
       Shape shape = infer ? n.primitive->output_shapes(args).at(0) : n.shapes[0];
+      // The forward rule of a broadcast goes by the shape it was made with.
+      if (n.broadcast && infer && args[0].is_tracer()) {
+        slots.push_back(broadcast_to(args[0], shape, n.primitive->stream()));
+        continue;
+      }
       slots.emplace_back(std::move(shape), n.dtypes[0], n.primitive, std::move(args));
       continue;
     }

@@ -1,11 +1,8 @@
-// Derivatives and vmap of Go functions.
-#include <algorithm>
+// Derivatives of Go functions.
 #include <cstring>
-#include <unordered_map>
 
 #include "ext/engine.h"
 #include "mlx/transforms.h"
-#include "mlx/transforms_impl.h"
 
 namespace adj {
 
@@ -58,6 +55,30 @@ static std::vector<array> pick(const std::vector<array>& all, const std::vector<
   return r;
 }
 
+// Marks puts the outer traces' marks back on the inputs and results of a
+// derivative, also when it fails.
+class Marks {
+ public:
+  explicit Marks(const std::vector<array>* results) : results_(results) {}
+  void begin(const std::vector<array>& primals) {
+    primals_ = primals;
+  }
+  std::vector<array> end(std::vector<array> derivatives) {
+    derivatives_ = derivatives;
+    return derivatives;
+  }
+  ~Marks() {
+    if (nested()) {
+      derivatives_.insert(derivatives_.end(), results_->begin(), results_->end());
+      mark(primals_, derivatives_);
+    }
+  }
+
+ private:
+  const std::vector<array>* results_;
+  std::vector<array> primals_, derivatives_;
+};
+
 // differentiate runs fn on in and pulls back through it to the arguments wrt.
 // seed is called with the results of fn and says what is pulled back.
 static std::vector<array> differentiate(
@@ -65,9 +86,11 @@ static std::vector<array> differentiate(
     std::vector<array>* results, const std::function<void(const std::vector<array>&, Seed&)>& seed) {
   ensure_thread();
   Seed s;
+  Marks marks(results);
   // vjp reads the cotangents after it has called the function, which is when
   // their number and shapes are known.
   auto fun = [&](const std::vector<array>& x) {
+    marks.begin(x);
     *results = call_go(fn, trace, with(in, wrt, x));
     seed(*results, s);
     size_t stops;
@@ -81,7 +104,7 @@ static std::vector<array> differentiate(
     aux.insert(aux.end(), outs.begin(), outs.end());
     return aux;
   };
-  return vjp(fun, pick(in, wrt), s.cotangents).second;
+  return marks.end(vjp(fun, pick(in, wrt), s.cotangents).second);
 }
 
 static std::vector<int> indices(const uint32_t* p, uint64_t n) {
@@ -128,6 +151,16 @@ static void graph_free(uint64_t g) {
   delete reinterpret_cast<Graph*>(g);
 }
 
+// stop_counts cuts the tangents to the number of elements of an array, which a
+// mean in a shapeless trace asks for: it has no forward rule, nor a derivative.
+static void stop_counts(const std::vector<array>& outputs) {
+  for (auto& a : topological(outputs, [](const array& a) { return a.has_primitive(); })) {
+    if (std::strcmp(a.primitive().name(), "NumberOfElements") == 0) {
+      a.inputs()[0] = stop_gradient(a.inputs()[0], a.primitive().stream());
+    }
+  }
+}
+
 static int jvp_of(
     uint64_t fn, uint64_t trace, const uint64_t* in, uint64_t n,
     const uint32_t* wrt, uint64_t nwrt, const uint64_t* tangents, uint64_t** out, uint64_t* nout) {
@@ -137,80 +170,16 @@ static int jvp_of(
     auto at = indices(wrt, nwrt);
     size_t stops = 0;
     std::vector<array> results;
+    Marks marks(&results);
     auto fun = [&](const std::vector<array>& x) {
+      marks.begin(x);
       results = call_go(fn, trace, with(all, at, x));
+      stop_counts(results);
       return shallow(results, &stops);
     };
-    auto r = jvp(fun, pick(all, at), arrays(tangents, nwrt)).second;
+    auto r = marks.end(jvp(fun, pick(all, at), arrays(tangents, nwrt)).second);
     results.insert(results.end(), r.begin() + stops, r.end());
     give(std::move(results), out, nout);
-  });
-}
-
-// reaches says for each of outputs whether it depends on one of from.
-static std::vector<bool> reaches(
-    const std::vector<array>& outputs, const std::vector<array>& from) {
-  std::vector<bool> r;
-  for (auto& o : outputs) {
-    bool dep = false;
-    for (auto& f : from) {
-      dep = dep || f.id() == o.id();
-    }
-    if (!dep) {
-      Graph g(from, {o}, [](const array&) {});
-      dep = g.nodes() > 0;
-    }
-    r.push_back(dep);
-  }
-  return r;
-}
-
-static int vmap_of(
-    uint64_t fn, uint64_t trace, const uint64_t* in, const int* axes, uint64_t n,
-    uint64_t** out, uint64_t* nout) {
-  ensure_thread();
-  return guarded([&] {
-    auto inputs = arrays(in, n);
-    std::vector<int> in_axes(axes, axes + n), out_axes;
-    size_t stops = 0;
-    std::vector<array> results;
-    auto traced = detail::vmap_trace(
-        [&](const std::vector<array>& x) {
-          results = call_go(fn, trace, x, &out_axes);
-          return results;
-        },
-        inputs, in_axes);
-    std::vector<array> mapped, mapped_from;
-    std::vector<int> mapped_axes;
-    for (uint64_t i = 0; i < n; i++) {
-      if (in_axes[i] >= 0) {
-        mapped_from.push_back(traced.first[i]);
-      }
-    }
-    std::vector<array> unmapped;
-    for (size_t i = 0; i < results.size(); i++) {
-      if (out_axes[i] >= 0) {
-        mapped.push_back(results[i]);
-        mapped_axes.push_back(out_axes[i]);
-      } else {
-        unmapped.push_back(results[i]);
-      }
-    }
-    for (bool dep : reaches(unmapped, mapped_from)) {
-      if (dep) {
-        throw std::invalid_argument(
-            "a result with no out axis depends on a mapped argument");
-      }
-    }
-    auto outs = shallow(mapped, &stops);
-    mapped_axes.insert(mapped_axes.begin(), stops, 0);
-    auto r = detail::vmap_replace(inputs, traced.first, outs, in_axes, mapped_axes);
-    std::vector<array> give_back;
-    size_t next = stops;
-    for (size_t i = 0; i < results.size(); i++) {
-      give_back.push_back(out_axes[i] >= 0 ? r[next++] : results[i]);
-    }
-    give(std::move(give_back), out, nout);
   });
 }
 
@@ -220,7 +189,6 @@ void fill_transforms(adj_api* api) {
   api->graph_run = graph_run;
   api->graph_free = graph_free;
   api->jvp = jvp_of;
-  api->vmap = vmap_of;
 }
 
 } // namespace adj

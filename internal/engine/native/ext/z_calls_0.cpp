@@ -69,7 +69,7 @@ int call_power(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_power(&r_, a, b, adj_stream())) return -1;
+  if (T.mlx_power_mended(&r_, a, b, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -96,7 +96,7 @@ int call_logaddexp(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_logaddexp(&r_, a, b, adj_stream())) return -1;
+  if (T.mlx_logaddexp_mended(&r_, a, b, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -134,7 +134,7 @@ int call_bitwise_and(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_bitwise_and(&r_, a, b, adj_stream())) return -1;
+  if (T.mlx_bitwise_and_mended(&r_, a, b, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -143,7 +143,7 @@ int call_bitwise_or(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_bitwise_or(&r_, a, b, adj_stream())) return -1;
+  if (T.mlx_bitwise_or_mended(&r_, a, b, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -152,7 +152,7 @@ int call_bitwise_xor(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_bitwise_xor(&r_, a, b, adj_stream())) return -1;
+  if (T.mlx_bitwise_xor_mended(&r_, a, b, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -161,7 +161,7 @@ int call_left_shift(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_left_shift(&r_, a, b, adj_stream())) return -1;
+  if (T.mlx_left_shift_mended(&r_, a, b, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -170,7 +170,7 @@ int call_right_shift(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_right_shift(&r_, a, b, adj_stream())) return -1;
+  if (T.mlx_right_shift_mended(&r_, a, b, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -202,7 +202,7 @@ int call_sign(uint64_t* w_) {
   Words in_{w_};
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_sign(&r_, a, adj_stream())) return -1;
+  if (T.mlx_sign_mended(&r_, a, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -520,7 +520,7 @@ int call_not_equal(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_not_equal(&r_, a, b, adj_stream())) return -1;
+  if (T.mlx_not_equal_mended(&r_, a, b, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -583,7 +583,7 @@ int call_logical_xor(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_logical_xor(&r_, a, b, adj_stream())) return -1;
+  if (T.mlx_logical_xor_mended(&r_, a, b, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 

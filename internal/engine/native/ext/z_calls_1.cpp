@@ -81,7 +81,7 @@ int call_sum(uint64_t* w_) {
   Ints axes = in_.axes();
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
-  if (T.mlx_sum_axes(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
+  if (T.mlx_sum_axes_mended(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -91,7 +91,7 @@ int call_prod(uint64_t* w_) {
   Ints axes = in_.axes();
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
-  if (T.mlx_prod_axes(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
+  if (T.mlx_prod_axes_mended(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -101,7 +101,7 @@ int call_mean(uint64_t* w_) {
   Ints axes = in_.axes();
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
-  if (T.mlx_mean_axes(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
+  if (T.mlx_mean_axes_mended(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -144,7 +144,7 @@ int call_all(uint64_t* w_) {
   Ints axes = in_.axes();
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
-  if (T.mlx_all_axes(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
+  if (T.mlx_all_axes_mended(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -154,7 +154,7 @@ int call_any(uint64_t* w_) {
   Ints axes = in_.axes();
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
-  if (T.mlx_any_axes(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
+  if (T.mlx_any_axes_mended(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -164,7 +164,7 @@ int call_count_nonzero(uint64_t* w_) {
   Ints axes = in_.axes();
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
-  if (T.mlx_count_nonzero_axes(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
+  if (T.mlx_count_nonzero_axes_mended(&r_, a, axes.p(), axes.n(), keepdims, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -258,7 +258,7 @@ int call_cumprod(uint64_t* w_) {
   bool reverse = in_.word() != 0;
   bool inclusive = in_.word() != 0;
   mlx_array r_{nullptr};
-  if (T.mlx_cumprod(&r_, a, axis, reverse, inclusive, adj_stream())) return -1;
+  if (T.mlx_cumprod_mended(&r_, a, axis, reverse, inclusive, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -523,7 +523,7 @@ int call_as_strided(uint64_t* w_) {
   Longs strides = in_.longs();
   size_t offset = in_.word();
   mlx_array r_{nullptr};
-  if (T.mlx_as_strided(&r_, a, shape.p(), shape.n(), strides.p(), strides.n(), offset, adj_stream())) return -1;
+  if (T.mlx_as_strided_mended(&r_, a, shape.p(), shape.n(), strides.p(), strides.n(), offset, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 

@@ -158,7 +158,7 @@ int call_slice_update(uint64_t* w_) {
   Ints stop = in_.ints();
   Ints strides = in_.ints();
   mlx_array r_{nullptr};
-  if (T.mlx_slice_update(&r_, src, update, start.p(), start.n(), stop.p(), stop.n(), strides.p(), strides.n(), adj_stream())) return -1;
+  if (T.mlx_slice_update_mended(&r_, src, update, start.p(), start.n(), stop.p(), stop.n(), strides.p(), strides.n(), adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -170,7 +170,7 @@ int call_slice_update_add(uint64_t* w_) {
   Ints stop = in_.ints();
   Ints strides = in_.ints();
   mlx_array r_{nullptr};
-  if (T.mlx_slice_update_add(&r_, src, update, start.p(), start.n(), stop.p(), stop.n(), strides.p(), strides.n(), adj_stream())) return -1;
+  if (T.mlx_slice_update_add_mended(&r_, src, update, start.p(), start.n(), stop.p(), stop.n(), strides.p(), strides.n(), adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -182,7 +182,7 @@ int call_slice_update_prod(uint64_t* w_) {
   Ints stop = in_.ints();
   Ints strides = in_.ints();
   mlx_array r_{nullptr};
-  if (T.mlx_slice_update_prod(&r_, src, update, start.p(), start.n(), stop.p(), stop.n(), strides.p(), strides.n(), adj_stream())) return -1;
+  if (T.mlx_slice_update_prod_mended(&r_, src, update, start.p(), start.n(), stop.p(), stop.n(), strides.p(), strides.n(), adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -194,7 +194,7 @@ int call_slice_update_max(uint64_t* w_) {
   Ints stop = in_.ints();
   Ints strides = in_.ints();
   mlx_array r_{nullptr};
-  if (T.mlx_slice_update_max(&r_, src, update, start.p(), start.n(), stop.p(), stop.n(), strides.p(), strides.n(), adj_stream())) return -1;
+  if (T.mlx_slice_update_max_mended(&r_, src, update, start.p(), start.n(), stop.p(), stop.n(), strides.p(), strides.n(), adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -206,7 +206,7 @@ int call_slice_update_min(uint64_t* w_) {
   Ints stop = in_.ints();
   Ints strides = in_.ints();
   mlx_array r_{nullptr};
-  if (T.mlx_slice_update_min(&r_, src, update, start.p(), start.n(), stop.p(), stop.n(), strides.p(), strides.n(), adj_stream())) return -1;
+  if (T.mlx_slice_update_min_mended(&r_, src, update, start.p(), start.n(), stop.p(), stop.n(), strides.p(), strides.n(), adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -448,7 +448,7 @@ int call_addmm(uint64_t* w_) {
   float alpha = (float)in_.real();
   float beta = (float)in_.real();
   mlx_array r_{nullptr};
-  if (T.mlx_addmm(&r_, c, a, b, alpha, beta, adj_stream())) return -1;
+  if (T.mlx_addmm_mended(&r_, c, a, b, alpha, beta, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -563,7 +563,7 @@ int call_conv1d(uint64_t* w_) {
   int dilation = in_.integer();
   int groups = in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_conv1d(&r_, input, weight, stride, padding, dilation, groups, adj_stream())) return -1;
+  if (T.mlx_conv1d_mended(&r_, input, weight, stride, padding, dilation, groups, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -576,7 +576,7 @@ int call_conv2d(uint64_t* w_) {
   int dilation_0 = in_.integer(); int dilation_1 = in_.integer();
   int groups = in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_conv2d(&r_, input, weight, stride_0, stride_1, padding_0, padding_1, dilation_0, dilation_1, groups, adj_stream())) return -1;
+  if (T.mlx_conv2d_mended(&r_, input, weight, stride_0, stride_1, padding_0, padding_1, dilation_0, dilation_1, groups, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -603,7 +603,7 @@ int call_conv_transpose1d(uint64_t* w_) {
   int output_padding = in_.integer();
   int groups = in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_conv_transpose1d(&r_, input, weight, stride, padding, dilation, output_padding, groups, adj_stream())) return -1;
+  if (T.mlx_conv_transpose1d_mended(&r_, input, weight, stride, padding, dilation, output_padding, groups, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -617,7 +617,7 @@ int call_conv_transpose2d(uint64_t* w_) {
   int output_padding_0 = in_.integer(); int output_padding_1 = in_.integer();
   int groups = in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_conv_transpose2d(&r_, input, weight, stride_0, stride_1, padding_0, padding_1, dilation_0, dilation_1, output_padding_0, output_padding_1, groups, adj_stream())) return -1;
+  if (T.mlx_conv_transpose2d_mended(&r_, input, weight, stride_0, stride_1, padding_0, padding_1, dilation_0, dilation_1, output_padding_0, output_padding_1, groups, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -647,7 +647,7 @@ int call_conv_general(uint64_t* w_) {
   int groups = in_.integer();
   bool flip = in_.word() != 0;
   mlx_array r_{nullptr};
-  if (T.mlx_conv_general(&r_, input, weight, stride.p(), stride.n(), padding_lo.p(), padding_lo.n(), padding_hi.p(), padding_hi.n(), kernel_dilation.p(), kernel_dilation.n(), input_dilation.p(), input_dilation.n(), groups, flip, adj_stream())) return -1;
+  if (T.mlx_conv_general_mended(&r_, input, weight, stride.p(), stride.n(), padding_lo.p(), padding_lo.n(), padding_hi.p(), padding_hi.n(), kernel_dilation.p(), kernel_dilation.n(), input_dilation.p(), input_dilation.n(), groups, flip, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 

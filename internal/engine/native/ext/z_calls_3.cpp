@@ -238,7 +238,7 @@ int call_fft_irfft(uint64_t* w_) {
   int axis = in_.integer();
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_fft_irfft(&r_, a, n, axis, norm, adj_stream())) return -1;
+  if (T.mlx_fft_irfft_mended(&r_, a, n, axis, norm, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -249,7 +249,7 @@ int call_fft_irfft2(uint64_t* w_) {
   Ints axes = in_.axes();
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_fft_irfft2(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
+  if (T.mlx_fft_irfft2_mended(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -260,7 +260,7 @@ int call_fft_irfftn(uint64_t* w_) {
   Ints axes = in_.axes();
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_fft_irfftn(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
+  if (T.mlx_fft_irfftn_mended(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 

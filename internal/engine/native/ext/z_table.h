@@ -31,22 +31,22 @@ struct Table {
   int (*mlx_floor_divide_checked)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_remainder_checked)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_divmod_checked)(mlx_vector_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
-  int (*mlx_power)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
+  int (*mlx_power_mended)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_maximum)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_minimum)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
-  int (*mlx_logaddexp)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
+  int (*mlx_logaddexp_mended)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_arctan2)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_where)(mlx_array* res, const mlx_array condition, const mlx_array x, const mlx_array y, const mlx_stream s);
   int (*mlx_clip)(mlx_array* res, const mlx_array a, const mlx_array a_min, const mlx_array a_max, const mlx_stream s);
-  int (*mlx_bitwise_and)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
-  int (*mlx_bitwise_or)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
-  int (*mlx_bitwise_xor)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
-  int (*mlx_left_shift)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
-  int (*mlx_right_shift)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
+  int (*mlx_bitwise_and_mended)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
+  int (*mlx_bitwise_or_mended)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
+  int (*mlx_bitwise_xor_mended)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
+  int (*mlx_left_shift_mended)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
+  int (*mlx_right_shift_mended)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_abs)(mlx_array* res, const mlx_array a, const mlx_stream s);
   int (*mlx_positive)(mlx_array* res, const mlx_array a, const mlx_stream s);
   int (*mlx_negative)(mlx_array* res, const mlx_array a, const mlx_stream s);
-  int (*mlx_sign)(mlx_array* res, const mlx_array a, const mlx_stream s);
+  int (*mlx_sign_mended)(mlx_array* res, const mlx_array a, const mlx_stream s);
   int (*mlx_reciprocal)(mlx_array* res, const mlx_array a, const mlx_stream s);
   int (*mlx_square)(mlx_array* res, const mlx_array a, const mlx_stream s);
   int (*mlx_sqrt)(mlx_array* res, const mlx_array a, const mlx_stream s);
@@ -85,14 +85,14 @@ struct Table {
   int (*mlx_nan_to_num)(mlx_array* res, const mlx_array a, float nan, mlx_optional_float posinf, mlx_optional_float neginf, const mlx_stream s);
   int (*mlx_stop_gradient)(mlx_array* res, const mlx_array a, const mlx_stream s);
   int (*mlx_equal)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
-  int (*mlx_not_equal)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
+  int (*mlx_not_equal_mended)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_less)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_less_equal)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_greater)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_greater_equal)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_logical_and)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_logical_or)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
-  int (*mlx_logical_xor)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
+  int (*mlx_logical_xor_mended)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_logical_not)(mlx_array* res, const mlx_array a, const mlx_stream s);
   int (*mlx_isnan)(mlx_array* res, const mlx_array a, const mlx_stream s);
   int (*mlx_isinf)(mlx_array* res, const mlx_array a, const mlx_stream s);
@@ -102,15 +102,15 @@ struct Table {
   int (*mlx_array_equal)(mlx_array* res, const mlx_array a, const mlx_array b, bool equal_nan, const mlx_stream s);
   int (*mlx_isclose)(mlx_array* res, const mlx_array a, const mlx_array b, double rtol, double atol, bool equal_nan, const mlx_stream s);
   int (*mlx_allclose)(mlx_array* res, const mlx_array a, const mlx_array b, double rtol, double atol, bool equal_nan, const mlx_stream s);
-  int (*mlx_sum_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
-  int (*mlx_prod_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
-  int (*mlx_mean_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
+  int (*mlx_sum_axes_mended)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
+  int (*mlx_prod_axes_mended)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
+  int (*mlx_mean_axes_mended)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
   int (*mlx_max_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
   int (*mlx_min_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
   int (*mlx_minmax_axes)(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
-  int (*mlx_all_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
-  int (*mlx_any_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
-  int (*mlx_count_nonzero_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
+  int (*mlx_all_axes_mended)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
+  int (*mlx_any_axes_mended)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
+  int (*mlx_count_nonzero_axes_mended)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
   int (*mlx_median)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
   int (*mlx_var_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, int ddof, const mlx_stream s);
   int (*mlx_std_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, int ddof, const mlx_stream s);
@@ -119,7 +119,7 @@ struct Table {
   int (*mlx_argmax_axis)(mlx_array* res, const mlx_array a, int axis, bool keepdims, const mlx_stream s);
   int (*mlx_argmin_axis)(mlx_array* res, const mlx_array a, int axis, bool keepdims, const mlx_stream s);
   int (*mlx_cumsum)(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s);
-  int (*mlx_cumprod)(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s);
+  int (*mlx_cumprod_mended)(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s);
   int (*mlx_cummax)(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s);
   int (*mlx_cummin)(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s);
   int (*mlx_logcumsumexp)(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s);
@@ -147,7 +147,7 @@ struct Table {
   int (*mlx_trace)(mlx_array* res, const mlx_array a, int offset, int axis1, int axis2, mlx_dtype dtype, const mlx_stream s);
   int (*mlx_tril)(mlx_array* res, const mlx_array x, int k, const mlx_stream s);
   int (*mlx_triu)(mlx_array* res, const mlx_array x, int k, const mlx_stream s);
-  int (*mlx_as_strided)(mlx_array* res, const mlx_array a, const int* shape, size_t shape_num, const int64_t* strides, size_t strides_num, size_t offset, const mlx_stream s);
+  int (*mlx_as_strided_mended)(mlx_array* res, const mlx_array a, const int* shape, size_t shape_num, const int64_t* strides, size_t strides_num, size_t offset, const mlx_stream s);
   int (*mlx_astype)(mlx_array* res, const mlx_array a, mlx_dtype dtype, const mlx_stream s);
   int (*mlx_view)(mlx_array* res, const mlx_array a, mlx_dtype dtype, const mlx_stream s);
   int (*mlx_contiguous)(mlx_array* res, const mlx_array a, bool allow_col_major, const mlx_stream s);
@@ -178,11 +178,11 @@ struct Table {
   int (*mlx_masked_scatter)(mlx_array* res, const mlx_array a, const mlx_array mask, const mlx_array src, const mlx_stream s);
   int (*mlx_slice)(mlx_array* res, const mlx_array a, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
   int (*mlx_slice_dynamic_checked)(mlx_array* res, const mlx_array a, const mlx_array start, const int* axes, size_t axes_num, const int* slice_size, size_t slice_size_num, const mlx_stream s);
-  int (*mlx_slice_update)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
-  int (*mlx_slice_update_add)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
-  int (*mlx_slice_update_prod)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
-  int (*mlx_slice_update_max)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
-  int (*mlx_slice_update_min)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
+  int (*mlx_slice_update_mended)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
+  int (*mlx_slice_update_add_mended)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
+  int (*mlx_slice_update_prod_mended)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
+  int (*mlx_slice_update_max_mended)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
+  int (*mlx_slice_update_min_mended)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
   int (*mlx_slice_update_dynamic_checked)(mlx_array* res, const mlx_array src, const mlx_array update, const mlx_array start, const int* axes, size_t axes_num, const mlx_stream s);
   int (*mlx_arange)(mlx_array* res, double start, double stop, double step, mlx_dtype dtype, const mlx_stream s);
   int (*mlx_linspace)(mlx_array* res, double start, double stop, int num, mlx_dtype dtype, const mlx_stream s);
@@ -207,7 +207,7 @@ struct Table {
   int (*mlx_searchsorted)(mlx_array* res, const mlx_array sorted_sequence, const mlx_array values, const char* side, const mlx_stream s);
   int (*mlx_unique)(mlx_vector_array* res, const mlx_array a, int size, bool return_index, bool return_inverse, bool return_counts, const mlx_array fill_value, const mlx_stream s);
   int (*mlx_matmul)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
-  int (*mlx_addmm)(mlx_array* res, const mlx_array c, const mlx_array a, const mlx_array b, float alpha, float beta, const mlx_stream s);
+  int (*mlx_addmm_mended)(mlx_array* res, const mlx_array c, const mlx_array a, const mlx_array b, float alpha, float beta, const mlx_stream s);
   int (*mlx_inner)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_outer)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_vecdot)(mlx_array* res, const mlx_array a, const mlx_array b, int axis, const mlx_stream s);
@@ -218,13 +218,13 @@ struct Table {
   int (*mlx_segmented_mm)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_array segments, const mlx_stream s);
   int (*mlx_block_masked_mm)(mlx_array* res, const mlx_array a, const mlx_array b, int block_size, const mlx_array mask_out, const mlx_array mask_lhs, const mlx_array mask_rhs, const mlx_stream s);
   int (*mlx_hadamard_transform)(mlx_array* res, const mlx_array a, mlx_optional_float scale, const mlx_stream s);
-  int (*mlx_conv1d)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride, int padding, int dilation, int groups, const mlx_stream s);
-  int (*mlx_conv2d)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int padding_0, int padding_1, int dilation_0, int dilation_1, int groups, const mlx_stream s);
+  int (*mlx_conv1d_mended)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride, int padding, int dilation, int groups, const mlx_stream s);
+  int (*mlx_conv2d_mended)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int padding_0, int padding_1, int dilation_0, int dilation_1, int groups, const mlx_stream s);
   int (*mlx_conv3d)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int stride_2, int padding_0, int padding_1, int padding_2, int dilation_0, int dilation_1, int dilation_2, int groups, const mlx_stream s);
-  int (*mlx_conv_transpose1d)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride, int padding, int dilation, int output_padding, int groups, const mlx_stream s);
-  int (*mlx_conv_transpose2d)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int padding_0, int padding_1, int dilation_0, int dilation_1, int output_padding_0, int output_padding_1, int groups, const mlx_stream s);
+  int (*mlx_conv_transpose1d_mended)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride, int padding, int dilation, int output_padding, int groups, const mlx_stream s);
+  int (*mlx_conv_transpose2d_mended)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int padding_0, int padding_1, int dilation_0, int dilation_1, int output_padding_0, int output_padding_1, int groups, const mlx_stream s);
   int (*mlx_conv_transpose3d)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int stride_2, int padding_0, int padding_1, int padding_2, int dilation_0, int dilation_1, int dilation_2, int output_padding_0, int output_padding_1, int output_padding_2, int groups, const mlx_stream s);
-  int (*mlx_conv_general)(mlx_array* res, const mlx_array input, const mlx_array weight, const int* stride, size_t stride_num, const int* padding_lo, size_t padding_lo_num, const int* padding_hi, size_t padding_hi_num, const int* kernel_dilation, size_t kernel_dilation_num, const int* input_dilation, size_t input_dilation_num, int groups, bool flip, const mlx_stream s);
+  int (*mlx_conv_general_mended)(mlx_array* res, const mlx_array input, const mlx_array weight, const int* stride, size_t stride_num, const int* padding_lo, size_t padding_lo_num, const int* padding_hi, size_t padding_hi_num, const int* kernel_dilation, size_t kernel_dilation_num, const int* input_dilation, size_t input_dilation_num, int groups, bool flip, const mlx_stream s);
   int (*mlx_linalg_qr)(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const mlx_stream s);
   int (*mlx_linalg_svd)(mlx_array* res_0, mlx_array* res_1, mlx_array* res_2, const mlx_array a, const mlx_stream s);
   int (*mlx_linalg_svdvals)(mlx_array* res, const mlx_array a, const mlx_stream s);
@@ -256,9 +256,9 @@ struct Table {
   int (*mlx_fft_rfft)(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s);
   int (*mlx_fft_rfft2)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
   int (*mlx_fft_rfftn)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
-  int (*mlx_fft_irfft)(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s);
-  int (*mlx_fft_irfft2)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
-  int (*mlx_fft_irfftn)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
+  int (*mlx_fft_irfft_mended)(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s);
+  int (*mlx_fft_irfft2_mended)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
+  int (*mlx_fft_irfftn_mended)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
   int (*mlx_fft_fftfreq)(mlx_array* res, int n, double d, const mlx_stream s);
   int (*mlx_fft_rfftfreq)(mlx_array* res, int n, double d, const mlx_stream s);
   int (*mlx_fft_fftshift)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, const mlx_stream s);
@@ -333,22 +333,22 @@ struct Table {
   X(mlx_floor_divide_checked) \
   X(mlx_remainder_checked) \
   X(mlx_divmod_checked) \
-  X(mlx_power) \
+  X(mlx_power_mended) \
   X(mlx_maximum) \
   X(mlx_minimum) \
-  X(mlx_logaddexp) \
+  X(mlx_logaddexp_mended) \
   X(mlx_arctan2) \
   X(mlx_where) \
   X(mlx_clip) \
-  X(mlx_bitwise_and) \
-  X(mlx_bitwise_or) \
-  X(mlx_bitwise_xor) \
-  X(mlx_left_shift) \
-  X(mlx_right_shift) \
+  X(mlx_bitwise_and_mended) \
+  X(mlx_bitwise_or_mended) \
+  X(mlx_bitwise_xor_mended) \
+  X(mlx_left_shift_mended) \
+  X(mlx_right_shift_mended) \
   X(mlx_abs) \
   X(mlx_positive) \
   X(mlx_negative) \
-  X(mlx_sign) \
+  X(mlx_sign_mended) \
   X(mlx_reciprocal) \
   X(mlx_square) \
   X(mlx_sqrt) \
@@ -387,14 +387,14 @@ struct Table {
   X(mlx_nan_to_num) \
   X(mlx_stop_gradient) \
   X(mlx_equal) \
-  X(mlx_not_equal) \
+  X(mlx_not_equal_mended) \
   X(mlx_less) \
   X(mlx_less_equal) \
   X(mlx_greater) \
   X(mlx_greater_equal) \
   X(mlx_logical_and) \
   X(mlx_logical_or) \
-  X(mlx_logical_xor) \
+  X(mlx_logical_xor_mended) \
   X(mlx_logical_not) \
   X(mlx_isnan) \
   X(mlx_isinf) \
@@ -404,15 +404,15 @@ struct Table {
   X(mlx_array_equal) \
   X(mlx_isclose) \
   X(mlx_allclose) \
-  X(mlx_sum_axes) \
-  X(mlx_prod_axes) \
-  X(mlx_mean_axes) \
+  X(mlx_sum_axes_mended) \
+  X(mlx_prod_axes_mended) \
+  X(mlx_mean_axes_mended) \
   X(mlx_max_axes) \
   X(mlx_min_axes) \
   X(mlx_minmax_axes) \
-  X(mlx_all_axes) \
-  X(mlx_any_axes) \
-  X(mlx_count_nonzero_axes) \
+  X(mlx_all_axes_mended) \
+  X(mlx_any_axes_mended) \
+  X(mlx_count_nonzero_axes_mended) \
   X(mlx_median) \
   X(mlx_var_axes) \
   X(mlx_std_axes) \
@@ -421,7 +421,7 @@ struct Table {
   X(mlx_argmax_axis) \
   X(mlx_argmin_axis) \
   X(mlx_cumsum) \
-  X(mlx_cumprod) \
+  X(mlx_cumprod_mended) \
   X(mlx_cummax) \
   X(mlx_cummin) \
   X(mlx_logcumsumexp) \
@@ -449,7 +449,7 @@ struct Table {
   X(mlx_trace) \
   X(mlx_tril) \
   X(mlx_triu) \
-  X(mlx_as_strided) \
+  X(mlx_as_strided_mended) \
   X(mlx_astype) \
   X(mlx_view) \
   X(mlx_contiguous) \
@@ -480,11 +480,11 @@ struct Table {
   X(mlx_masked_scatter) \
   X(mlx_slice) \
   X(mlx_slice_dynamic_checked) \
-  X(mlx_slice_update) \
-  X(mlx_slice_update_add) \
-  X(mlx_slice_update_prod) \
-  X(mlx_slice_update_max) \
-  X(mlx_slice_update_min) \
+  X(mlx_slice_update_mended) \
+  X(mlx_slice_update_add_mended) \
+  X(mlx_slice_update_prod_mended) \
+  X(mlx_slice_update_max_mended) \
+  X(mlx_slice_update_min_mended) \
   X(mlx_slice_update_dynamic_checked) \
   X(mlx_arange) \
   X(mlx_linspace) \
@@ -509,7 +509,7 @@ struct Table {
   X(mlx_searchsorted) \
   X(mlx_unique) \
   X(mlx_matmul) \
-  X(mlx_addmm) \
+  X(mlx_addmm_mended) \
   X(mlx_inner) \
   X(mlx_outer) \
   X(mlx_vecdot) \
@@ -520,13 +520,13 @@ struct Table {
   X(mlx_segmented_mm) \
   X(mlx_block_masked_mm) \
   X(mlx_hadamard_transform) \
-  X(mlx_conv1d) \
-  X(mlx_conv2d) \
+  X(mlx_conv1d_mended) \
+  X(mlx_conv2d_mended) \
   X(mlx_conv3d) \
-  X(mlx_conv_transpose1d) \
-  X(mlx_conv_transpose2d) \
+  X(mlx_conv_transpose1d_mended) \
+  X(mlx_conv_transpose2d_mended) \
   X(mlx_conv_transpose3d) \
-  X(mlx_conv_general) \
+  X(mlx_conv_general_mended) \
   X(mlx_linalg_qr) \
   X(mlx_linalg_svd) \
   X(mlx_linalg_svdvals) \
@@ -558,9 +558,9 @@ struct Table {
   X(mlx_fft_rfft) \
   X(mlx_fft_rfft2) \
   X(mlx_fft_rfftn) \
-  X(mlx_fft_irfft) \
-  X(mlx_fft_irfft2) \
-  X(mlx_fft_irfftn) \
+  X(mlx_fft_irfft_mended) \
+  X(mlx_fft_irfft2_mended) \
+  X(mlx_fft_irfftn_mended) \
   X(mlx_fft_fftfreq) \
   X(mlx_fft_rfftfreq) \
   X(mlx_fft_fftshift) \

@@ -246,9 +246,20 @@ int mlx_divmod_checked(mlx_vector_array* res, const mlx_array a, const mlx_array
   });
 }
 
-int mlx_power(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
+int mlx_power_mended(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::power(get(a), get(b), get(s)));
+    set(res, [](const auto& a, const auto& b, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			auto t = promote_types(a.dtype(), b.dtype());
+			if (!issubdtype(t, complexfloating)) return power(a, b, s);
+			auto x = astype(a, t, s), y = astype(b, t, s);
+			auto none = equal(x, array(0, t), s);
+			auto r = exp(multiply(y, log(where(none, array(1, t), x, s), s), s), s);
+			return where(none, power(stop_gradient(x, s), stop_gradient(y, s), s), r, s);
+		}(); }(get(a), get(b), get(s)));
   });
 }
 
@@ -264,9 +275,20 @@ int mlx_minimum(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_
   });
 }
 
-int mlx_logaddexp(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
+int mlx_logaddexp_mended(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::logaddexp(get(a), get(b), get(s)));
+    set(res, [](const auto& a, const auto& b, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			auto t = promote_types(a.dtype(), b.dtype());
+			if (!issubdtype(t, complexfloating)) return logaddexp(a, b, s);
+			auto x = astype(a, t, s), y = astype(b, t, s);
+			auto m = where(greater(real(x, s), real(y, s), s), x, y, s);
+			m = stop_gradient(where(isfinite(m, s), m, array(0, t), s), s);
+			return add(m, log(add(exp(subtract(x, m, s), s), exp(subtract(y, m, s), s), s), s), s);
+		}(); }(get(a), get(b), get(s)));
   });
 }
 
@@ -288,33 +310,63 @@ int mlx_clip(mlx_array* res, const mlx_array a, const mlx_array a_min, const mlx
   });
 }
 
-int mlx_bitwise_and(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
+int mlx_bitwise_and_mended(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::bitwise_and(get(a), get(b), get(s)));
+    set(res, [](const auto& a, const auto& b, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			return a.is_tracer() || b.is_tracer() ? bitwise_and(tied(a, b), tied(b, a), s) : bitwise_and(a, b, s);
+		}(); }(get(a), get(b), get(s)));
   });
 }
 
-int mlx_bitwise_or(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
+int mlx_bitwise_or_mended(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::bitwise_or(get(a), get(b), get(s)));
+    set(res, [](const auto& a, const auto& b, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			return a.is_tracer() || b.is_tracer() ? bitwise_or(tied(a, b), tied(b, a), s) : bitwise_or(a, b, s);
+		}(); }(get(a), get(b), get(s)));
   });
 }
 
-int mlx_bitwise_xor(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
+int mlx_bitwise_xor_mended(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::bitwise_xor(get(a), get(b), get(s)));
+    set(res, [](const auto& a, const auto& b, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			return a.is_tracer() || b.is_tracer() ? bitwise_xor(tied(a, b), tied(b, a), s) : bitwise_xor(a, b, s);
+		}(); }(get(a), get(b), get(s)));
   });
 }
 
-int mlx_left_shift(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
+int mlx_left_shift_mended(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::left_shift(get(a), get(b), get(s)));
+    set(res, [](const auto& a, const auto& b, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			return a.is_tracer() || b.is_tracer() ? left_shift(tied(a, b), tied(b, a), s) : left_shift(a, b, s);
+		}(); }(get(a), get(b), get(s)));
   });
 }
 
-int mlx_right_shift(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
+int mlx_right_shift_mended(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::right_shift(get(a), get(b), get(s)));
+    set(res, [](const auto& a, const auto& b, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			return a.is_tracer() || b.is_tracer() ? right_shift(tied(a, b), tied(b, a), s) : right_shift(a, b, s);
+		}(); }(get(a), get(b), get(s)));
   });
 }
 
@@ -336,9 +388,17 @@ int mlx_negative(mlx_array* res, const mlx_array a, const mlx_stream s) {
   });
 }
 
-int mlx_sign(mlx_array* res, const mlx_array a, const mlx_stream s) {
+int mlx_sign_mended(mlx_array* res, const mlx_array a, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::sign(get(a), get(s)));
+    set(res, [](const auto& a, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			if (!issubdtype(a.dtype(), complexfloating)) return sign(a, s);
+			auto one = where(equal(a, array(0, a.dtype()), s), array(1, a.dtype()), a, s);
+			return divide(a, abs(one, s), s);
+		}(); }(get(a), get(s)));
   });
 }
 
@@ -570,9 +630,15 @@ int mlx_equal(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_st
   });
 }
 
-int mlx_not_equal(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
+int mlx_not_equal_mended(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::not_equal(get(a), get(b), get(s)));
+    set(res, [](const auto& a, const auto& b, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			return a.is_tracer() || b.is_tracer() ? logical_not(equal(a, b, s), s) : not_equal(a, b, s);
+		}(); }(get(a), get(b), get(s)));
   });
 }
 
@@ -612,9 +678,15 @@ int mlx_logical_or(mlx_array* res, const mlx_array a, const mlx_array b, const m
   });
 }
 
-int mlx_logical_xor(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
+int mlx_logical_xor_mended(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::logical_xor(get(a), get(b), get(s)));
+    set(res, [](const auto& a, const auto& b, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			return a.is_tracer() || b.is_tracer() ? logical_not(equal(astype(a, bool_, s), astype(b, bool_, s), s), s) : logical_xor(a, b, s);
+		}(); }(get(a), get(b), get(s)));
   });
 }
 

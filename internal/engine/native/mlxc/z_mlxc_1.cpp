@@ -54,21 +54,21 @@ int mlx_allclose(mlx_array* res, const mlx_array a, const mlx_array b, double rt
   });
 }
 
-int mlx_sum_axes(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) {
+int mlx_sum_axes_mended(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::sum(get(a), to_ints(axes, axes_num), keepdims, get(s)));
+    set(res, [](const auto& a, const auto& axes, const auto& keepdims, const auto& s) { return sum((a.size() == 0 ? contiguous(a, false, s) : a), axes, keepdims, s); }(get(a), to_ints(axes, axes_num), keepdims, get(s)));
   });
 }
 
-int mlx_prod_axes(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) {
+int mlx_prod_axes_mended(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::prod(get(a), to_ints(axes, axes_num), keepdims, get(s)));
+    set(res, [](const auto& a, const auto& axes, const auto& keepdims, const auto& s) { return prod((a.size() == 0 ? contiguous(a, false, s) : a), axes, keepdims, s); }(get(a), to_ints(axes, axes_num), keepdims, get(s)));
   });
 }
 
-int mlx_mean_axes(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) {
+int mlx_mean_axes_mended(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::mean(get(a), to_ints(axes, axes_num), keepdims, get(s)));
+    set(res, [](const auto& a, const auto& axes, const auto& keepdims, const auto& s) { return mean((a.size() == 0 ? contiguous(a, false, s) : a), axes, keepdims, s); }(get(a), to_ints(axes, axes_num), keepdims, get(s)));
   });
 }
 
@@ -92,21 +92,21 @@ int mlx_minmax_axes(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const
   });
 }
 
-int mlx_all_axes(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) {
+int mlx_all_axes_mended(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::all(get(a), to_ints(axes, axes_num), keepdims, get(s)));
+    set(res, [](const auto& a, const auto& axes, const auto& keepdims, const auto& s) { return all((a.size() == 0 ? contiguous(a, false, s) : a), axes, keepdims, s); }(get(a), to_ints(axes, axes_num), keepdims, get(s)));
   });
 }
 
-int mlx_any_axes(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) {
+int mlx_any_axes_mended(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::any(get(a), to_ints(axes, axes_num), keepdims, get(s)));
+    set(res, [](const auto& a, const auto& axes, const auto& keepdims, const auto& s) { return any((a.size() == 0 ? contiguous(a, false, s) : a), axes, keepdims, s); }(get(a), to_ints(axes, axes_num), keepdims, get(s)));
   });
 }
 
-int mlx_count_nonzero_axes(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) {
+int mlx_count_nonzero_axes_mended(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::count_nonzero(get(a), to_ints(axes, axes_num), keepdims, get(s)));
+    set(res, [](const auto& a, const auto& axes, const auto& keepdims, const auto& s) { return count_nonzero((a.size() == 0 ? contiguous(a, false, s) : a), axes, keepdims, s); }(get(a), to_ints(axes, axes_num), keepdims, get(s)));
   });
 }
 
@@ -158,9 +158,27 @@ int mlx_cumsum(mlx_array* res, const mlx_array a, int axis, bool reverse, bool i
   });
 }
 
-int mlx_cumprod(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s) {
+int mlx_cumprod_mended(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::cumprod(get(a), axis, reverse, inclusive, get(s)));
+    set(res, [](const auto& a, const auto& axis, const auto& reverse, const auto& inclusive, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			if (!issubdtype(a.dtype(), complexfloating)) return cumprod(a, axis, reverse, inclusive, s);
+			if (a.ndim() == 0 || axis < -int(a.ndim()) || axis >= int(a.ndim())) return cumprod(a, axis, reverse, inclusive, s);
+			int ax = axis < 0 ? axis + a.ndim() : axis, n = a.shape(ax);
+			auto moved = [&](const array& x, int k) {
+				Shape from(x.ndim(), 0), to = x.shape(), pad = x.shape();
+				pad[ax] = k;
+				(reverse ? from[ax] : to[ax]) = reverse ? k : n - k;
+				auto rest = slice(x, from, to, s), fill = ones(pad, x.dtype(), s);
+				return concatenate(reverse ? std::vector<array>{rest, fill} : std::vector<array>{fill, rest}, ax, s);
+			};
+			auto y = a;
+			for (int k = 1; k < n; k *= 2) y = multiply(y, moved(y, k), s);
+			return inclusive || n == 0 ? y : moved(y, 1);
+		}(); }(get(a), axis, reverse, inclusive, get(s)));
   });
 }
 
@@ -326,9 +344,9 @@ int mlx_triu(mlx_array* res, const mlx_array x, int k, const mlx_stream s) {
   });
 }
 
-int mlx_as_strided(mlx_array* res, const mlx_array a, const int* shape, size_t shape_num, const int64_t* strides, size_t strides_num, size_t offset, const mlx_stream s) {
+int mlx_as_strided_mended(mlx_array* res, const mlx_array a, const int* shape, size_t shape_num, const int64_t* strides, size_t strides_num, size_t offset, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::as_strided(get(a), to_shape(shape, shape_num), to_strides(strides, strides_num), offset, get(s)));
+    set(res, [](const auto& a, const auto& shape, const auto& strides, const auto& offset, const auto& s) { return as_strided(contiguous(a, false, s), shape, strides, offset, s); }(get(a), to_shape(shape, shape_num), to_strides(strides, strides_num), offset, get(s)));
   });
 }
 

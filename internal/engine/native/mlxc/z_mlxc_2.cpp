@@ -675,33 +675,78 @@ int mlx_slice_dynamic_checked(mlx_array* res, const mlx_array a, const mlx_array
   });
 }
 
-int mlx_slice_update(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) {
+int mlx_slice_update_mended(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::slice_update(get(src), get(update), to_shape(start, start_num), to_shape(stop, stop_num), to_shape(strides, strides_num), get(s)));
+    set(res, [](const auto& src, const auto& update, const auto& start, const auto& stop, const auto& strides, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			if (!src.is_tracer() && !update.is_tracer()) return slice_update(src, update, start, stop, strides, s);
+			auto old = slice(src, start, stop, strides, s);
+			auto x = broadcast_to(astype(update, src.dtype(), s), old.shape(), s);
+			return slice_update(src, tied(x, old), start, stop, strides, s);
+		}(); }(get(src), get(update), to_shape(start, start_num), to_shape(stop, stop_num), to_shape(strides, strides_num), get(s)));
   });
 }
 
-int mlx_slice_update_add(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) {
+int mlx_slice_update_add_mended(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::slice_update_add(get(src), get(update), to_shape(start, start_num), to_shape(stop, stop_num), to_shape(strides, strides_num), get(s)));
+    set(res, [](const auto& src, const auto& update, const auto& start, const auto& stop, const auto& strides, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			if (!src.is_tracer() && !update.is_tracer()) return slice_update_add(src, update, start, stop, strides, s);
+			auto old = slice(src, start, stop, strides, s);
+			auto x = broadcast_to(astype(update, src.dtype(), s), old.shape(), s);
+			return slice_update(src, add(old, x, s), start, stop, strides, s);
+		}(); }(get(src), get(update), to_shape(start, start_num), to_shape(stop, stop_num), to_shape(strides, strides_num), get(s)));
   });
 }
 
-int mlx_slice_update_prod(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) {
+int mlx_slice_update_prod_mended(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::slice_update_prod(get(src), get(update), to_shape(start, start_num), to_shape(stop, stop_num), to_shape(strides, strides_num), get(s)));
+    set(res, [](const auto& src, const auto& update, const auto& start, const auto& stop, const auto& strides, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			if (!src.is_tracer() && !update.is_tracer()) return slice_update_prod(src, update, start, stop, strides, s);
+			auto old = slice(src, start, stop, strides, s);
+			auto x = broadcast_to(astype(update, src.dtype(), s), old.shape(), s);
+			return slice_update(src, multiply(old, x, s), start, stop, strides, s);
+		}(); }(get(src), get(update), to_shape(start, start_num), to_shape(stop, stop_num), to_shape(strides, strides_num), get(s)));
   });
 }
 
-int mlx_slice_update_max(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) {
+int mlx_slice_update_max_mended(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::slice_update_max(get(src), get(update), to_shape(start, start_num), to_shape(stop, stop_num), to_shape(strides, strides_num), get(s)));
+    set(res, [](const auto& src, const auto& update, const auto& start, const auto& stop, const auto& strides, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			if (!src.is_tracer() && !update.is_tracer()) return slice_update_max(src, update, start, stop, strides, s);
+			auto old = slice(src, start, stop, strides, s);
+			auto x = broadcast_to(astype(update, src.dtype(), s), old.shape(), s);
+			return slice_update(src, maximum(old, x, s), start, stop, strides, s);
+		}(); }(get(src), get(update), to_shape(start, start_num), to_shape(stop, stop_num), to_shape(strides, strides_num), get(s)));
   });
 }
 
-int mlx_slice_update_min(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) {
+int mlx_slice_update_min_mended(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::slice_update_min(get(src), get(update), to_shape(start, start_num), to_shape(stop, stop_num), to_shape(strides, strides_num), get(s)));
+    set(res, [](const auto& src, const auto& update, const auto& start, const auto& stop, const auto& strides, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			if (!src.is_tracer() && !update.is_tracer()) return slice_update_min(src, update, start, stop, strides, s);
+			auto old = slice(src, start, stop, strides, s);
+			auto x = broadcast_to(astype(update, src.dtype(), s), old.shape(), s);
+			return slice_update(src, minimum(old, x, s), start, stop, strides, s);
+		}(); }(get(src), get(update), to_shape(start, start_num), to_shape(stop, stop_num), to_shape(strides, strides_num), get(s)));
   });
 }
 
@@ -766,7 +811,11 @@ int mlx_slice_update_dynamic_checked(mlx_array* res, const mlx_array src, const 
 			}
 			auto at = last.empty() || start.size() != last.size() ? start
 				: maximum(minimum(astype(start, int64, s), array(last.begin(), start.shape(), int64), s), array(0, int64), s);
-			return slice_update(src, update, at, ax, s);
+			
+			if (!src.is_tracer()) return slice_update(src, update, at, ax, s);
+			// The batch rule wants update mapped where src is.
+			auto old = slice(src, at, ax, update.shape(), s);
+			return slice_update(src, where(array(true), astype(update, src.dtype(), s), old, s), at, ax, s);
 		}(); }(get(src), get(update), get(start), to_ints(axes, axes_num), get(s)));
   });
 }
@@ -909,9 +958,21 @@ int mlx_matmul(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_s
   });
 }
 
-int mlx_addmm(mlx_array* res, const mlx_array c, const mlx_array a, const mlx_array b, float alpha, float beta, const mlx_stream s) {
+int mlx_addmm_mended(mlx_array* res, const mlx_array c, const mlx_array a, const mlx_array b, float alpha, float beta, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::addmm(get(c), get(a), get(b), alpha, beta, get(s)));
+    set(res, [](const auto& c, const auto& a, const auto& b, const auto& alpha, const auto& beta, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			auto x = alpha == 1 ? a : multiply(a, array(alpha, a.dtype()), s), z = beta == 1 ? c : multiply(c, array(beta, c.dtype()), s);
+			if (z.is_tracer() && z.size() > 0) {
+				auto w = first(z);
+				z = broadcast_to(z, matmul(x, b, s).shape(), s);
+				x = tied(x, w);
+			}
+			return addmm(z, x, b, 1, 1, s);
+		}(); }(get(c), get(a), get(b), alpha, beta, get(s)));
   });
 }
 
@@ -1015,10 +1076,11 @@ int mlx_gather_mm_checked(mlx_array* res, const mlx_array a, const mlx_array b, 
 int mlx_segmented_mm(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_array segments, const mlx_stream s) {
   return guard([&] {
     set(res, [](const auto& a, const auto& b, const auto& segments, const auto& s) { return [&] {
-			auto y = segmented_mm(a, b, segments, s);
+			auto x = contiguous(a, false, s), z = contiguous(b, false, s);
+			auto y = segmented_mm(x, z, segments, s);
 			if (a.shape(1) != b.shape(0)) throw std::invalid_argument("[segmented_mm] the inner sizes differ");
 			auto cut = minimum(astype(segments, uint32, s), array(uint32_t(b.shape(0))), s);
-			return y.size() == 0 ? zeros_like(y, s) : segmented_mm(a, b, cut, s);
+			return y.size() == 0 ? zeros_like(y, s) : segmented_mm(x, z, cut, s);
 		}(); }(get(a), get(b), get(segments), get(s)));
   });
 }
@@ -1035,15 +1097,29 @@ int mlx_hadamard_transform(mlx_array* res, const mlx_array a, mlx_optional_float
   });
 }
 
-int mlx_conv1d(mlx_array* res, const mlx_array input, const mlx_array weight, int stride, int padding, int dilation, int groups, const mlx_stream s) {
+int mlx_conv1d_mended(mlx_array* res, const mlx_array input, const mlx_array weight, int stride, int padding, int dilation, int groups, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding, const auto& dilation, const auto& groups, const auto& s) { return groups < 1 || weight.size() == 0 ? throw std::invalid_argument("[conv1d] groups must be positive and weight not empty") : conv1d(input, weight, stride, padding, dilation, groups, s); }(get(input), get(weight), stride, padding, dilation, groups, get(s)));
+    set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding, const auto& dilation, const auto& groups, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			if (groups < 1 || weight.size() == 0) throw std::invalid_argument("[conv1d] groups must be positive and weight not empty");
+			auto x = groups > 1 && weight.is_tracer() && weight.size() > 0 ? tied(input, first(weight)) : input; return conv1d(x, weight, stride, padding, dilation, groups, s);
+		}(); }(get(input), get(weight), stride, padding, dilation, groups, get(s)));
   });
 }
 
-int mlx_conv2d(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int padding_0, int padding_1, int dilation_0, int dilation_1, int groups, const mlx_stream s) {
+int mlx_conv2d_mended(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int padding_0, int padding_1, int dilation_0, int dilation_1, int groups, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding, const auto& dilation, const auto& groups, const auto& s) { return groups < 1 || weight.size() == 0 ? throw std::invalid_argument("[conv2d] groups must be positive and weight not empty") : conv2d(input, weight, stride, padding, dilation, groups, s); }(get(input), get(weight), std::make_pair(stride_0, stride_1), std::make_pair(padding_0, padding_1), std::make_pair(dilation_0, dilation_1), groups, get(s)));
+    set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding, const auto& dilation, const auto& groups, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			if (groups < 1 || weight.size() == 0) throw std::invalid_argument("[conv2d] groups must be positive and weight not empty");
+			auto x = groups > 1 && weight.is_tracer() && weight.size() > 0 ? tied(input, first(weight)) : input; return conv2d(x, weight, stride, padding, dilation, groups, s);
+		}(); }(get(input), get(weight), std::make_pair(stride_0, stride_1), std::make_pair(padding_0, padding_1), std::make_pair(dilation_0, dilation_1), groups, get(s)));
   });
 }
 
@@ -1053,15 +1129,29 @@ int mlx_conv3d(mlx_array* res, const mlx_array input, const mlx_array weight, in
   });
 }
 
-int mlx_conv_transpose1d(mlx_array* res, const mlx_array input, const mlx_array weight, int stride, int padding, int dilation, int output_padding, int groups, const mlx_stream s) {
+int mlx_conv_transpose1d_mended(mlx_array* res, const mlx_array input, const mlx_array weight, int stride, int padding, int dilation, int output_padding, int groups, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding, const auto& dilation, const auto& output_padding, const auto& groups, const auto& s) { return groups < 1 || weight.size() == 0 ? throw std::invalid_argument("[conv_transpose1d] groups must be positive and weight not empty") : conv_transpose1d(input, weight, stride, padding, dilation, output_padding, groups, s); }(get(input), get(weight), stride, padding, dilation, output_padding, groups, get(s)));
+    set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding, const auto& dilation, const auto& output_padding, const auto& groups, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			if (groups < 1 || weight.size() == 0) throw std::invalid_argument("[conv_transpose1d] groups must be positive and weight not empty");
+			auto x = groups > 1 && weight.is_tracer() && weight.size() > 0 ? tied(input, first(weight)) : input; return conv_transpose1d(x, weight, stride, padding, dilation, output_padding, groups, s);
+		}(); }(get(input), get(weight), stride, padding, dilation, output_padding, groups, get(s)));
   });
 }
 
-int mlx_conv_transpose2d(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int padding_0, int padding_1, int dilation_0, int dilation_1, int output_padding_0, int output_padding_1, int groups, const mlx_stream s) {
+int mlx_conv_transpose2d_mended(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int padding_0, int padding_1, int dilation_0, int dilation_1, int output_padding_0, int output_padding_1, int groups, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding, const auto& dilation, const auto& output_padding, const auto& groups, const auto& s) { return groups < 1 || weight.size() == 0 ? throw std::invalid_argument("[conv_transpose2d] groups must be positive and weight not empty") : conv_transpose2d(input, weight, stride, padding, dilation, output_padding, groups, s); }(get(input), get(weight), std::make_pair(stride_0, stride_1), std::make_pair(padding_0, padding_1), std::make_pair(dilation_0, dilation_1), std::make_pair(output_padding_0, output_padding_1), groups, get(s)));
+    set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding, const auto& dilation, const auto& output_padding, const auto& groups, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			if (groups < 1 || weight.size() == 0) throw std::invalid_argument("[conv_transpose2d] groups must be positive and weight not empty");
+			auto x = groups > 1 && weight.is_tracer() && weight.size() > 0 ? tied(input, first(weight)) : input; return conv_transpose2d(x, weight, stride, padding, dilation, output_padding, groups, s);
+		}(); }(get(input), get(weight), std::make_pair(stride_0, stride_1), std::make_pair(padding_0, padding_1), std::make_pair(dilation_0, dilation_1), std::make_pair(output_padding_0, output_padding_1), groups, get(s)));
   });
 }
 
@@ -1071,9 +1161,16 @@ int mlx_conv_transpose3d(mlx_array* res, const mlx_array input, const mlx_array 
   });
 }
 
-int mlx_conv_general(mlx_array* res, const mlx_array input, const mlx_array weight, const int* stride, size_t stride_num, const int* padding_lo, size_t padding_lo_num, const int* padding_hi, size_t padding_hi_num, const int* kernel_dilation, size_t kernel_dilation_num, const int* input_dilation, size_t input_dilation_num, int groups, bool flip, const mlx_stream s) {
+int mlx_conv_general_mended(mlx_array* res, const mlx_array input, const mlx_array weight, const int* stride, size_t stride_num, const int* padding_lo, size_t padding_lo_num, const int* padding_hi, size_t padding_hi_num, const int* kernel_dilation, size_t kernel_dilation_num, const int* input_dilation, size_t input_dilation_num, int groups, bool flip, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding_lo, const auto& padding_hi, const auto& kernel_dilation, const auto& input_dilation, const auto& groups, const auto& flip, const auto& s) { return groups < 1 || weight.size() == 0 ? throw std::invalid_argument("[conv_general] groups must be positive and weight not empty") : conv_general(input, weight, stride, padding_lo, padding_hi, kernel_dilation, input_dilation, groups, flip, s); }(get(input), get(weight), to_ints(stride, stride_num), to_ints(padding_lo, padding_lo_num), to_ints(padding_hi, padding_hi_num), to_ints(kernel_dilation, kernel_dilation_num), to_ints(input_dilation, input_dilation_num), groups, flip, get(s)));
+    set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding_lo, const auto& padding_hi, const auto& kernel_dilation, const auto& input_dilation, const auto& groups, const auto& flip, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			if (groups < 1 || weight.size() == 0) throw std::invalid_argument("[conv_general] groups must be positive and weight not empty");
+			auto x = groups > 1 && weight.is_tracer() && weight.size() > 0 ? tied(input, first(weight)) : input; return conv_general(x, weight, stride, padding_lo, padding_hi, kernel_dilation, input_dilation, groups, flip, s);
+		}(); }(get(input), get(weight), to_ints(stride, stride_num), to_ints(padding_lo, padding_lo_num), to_ints(padding_hi, padding_hi_num), to_ints(kernel_dilation, kernel_dilation_num), to_ints(input_dilation, input_dilation_num), groups, flip, get(s)));
   });
 }
 

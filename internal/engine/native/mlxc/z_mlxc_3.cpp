@@ -149,21 +149,99 @@ int mlx_fft_rfftn(mlx_array* res, const mlx_array a, const int* n, size_t n_num,
   });
 }
 
-int mlx_fft_irfft(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s) {
+int mlx_fft_irfft_mended(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& n, const auto& axis, const auto& norm, const auto& s) { return n == 0 ? fft::irfft(a, axis, norm, s) : fft::irfft(a, n, axis, norm, s); }(get(a), n, axis, get(norm), get(s)));
+    set(res, [](const auto& a, const auto& n, const auto& axis, const auto& norm, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			std::vector<int> ax = {axis};
+			Shape to = {n};
+			bool odd = a.size() > 0 && !to.empty() && to.size() == ax.size() && to.back() > 0 && to.back() % 2 == 1;
+			for (int& i : ax) {
+				odd = odd && i >= -int(a.ndim()) && i < int(a.ndim());
+				i = i < 0 ? i + a.ndim() : i;
+			}
+			if (!odd) return n == 0 ? fft::irfft(a, axis, norm, s) : fft::irfft(a, n, axis, norm, s);
+			auto x = astype(a, complex64, s);
+			int last = ax.back(), n = to.back(), half = n / 2 + 1;
+			ax.pop_back(), to.pop_back();
+			if (!ax.empty()) x = fft::ifftn(x, to, ax, norm, s);
+			if (x.shape(last) < half) x = pad(x, {last}, Shape{0}, Shape{half - x.shape(last)}, array(0, complex64), "constant", s);
+			Shape from(x.ndim(), 0), stop = x.shape(), by(x.ndim(), 1);
+			stop[last] = half;
+			x = slice(x, from, stop, s);
+			if (half > 1) {
+				from[last] = half - 1, stop[last] = 0, by[last] = -1;
+				x = concatenate({x, conjugate(slice(x, from, stop, by, s), s)}, last, s);
+			}
+			return real(fft::ifft(x, n, last, norm, s), s);
+		}(); }(get(a), n, axis, get(norm), get(s)));
   });
 }
 
-int mlx_fft_irfft2(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) {
+int mlx_fft_irfft2_mended(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return n.empty() ? fft::irfft2(a, axes, norm, s) : fft::irfft2(a, n, axes, norm, s); }(get(a), to_shape(n, n_num), to_ints(axes, axes_num), get(norm), get(s)));
+    set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			std::vector<int> ax = axes;
+			Shape to = n;
+			bool odd = a.size() > 0 && !to.empty() && to.size() == ax.size() && to.back() > 0 && to.back() % 2 == 1;
+			for (int& i : ax) {
+				odd = odd && i >= -int(a.ndim()) && i < int(a.ndim());
+				i = i < 0 ? i + a.ndim() : i;
+			}
+			if (!odd) return n.empty() ? fft::irfft2(a, axes, norm, s) : fft::irfft2(a, n, axes, norm, s);
+			auto x = astype(a, complex64, s);
+			int last = ax.back(), n = to.back(), half = n / 2 + 1;
+			ax.pop_back(), to.pop_back();
+			if (!ax.empty()) x = fft::ifftn(x, to, ax, norm, s);
+			if (x.shape(last) < half) x = pad(x, {last}, Shape{0}, Shape{half - x.shape(last)}, array(0, complex64), "constant", s);
+			Shape from(x.ndim(), 0), stop = x.shape(), by(x.ndim(), 1);
+			stop[last] = half;
+			x = slice(x, from, stop, s);
+			if (half > 1) {
+				from[last] = half - 1, stop[last] = 0, by[last] = -1;
+				x = concatenate({x, conjugate(slice(x, from, stop, by, s), s)}, last, s);
+			}
+			return real(fft::ifft(x, n, last, norm, s), s);
+		}(); }(get(a), to_shape(n, n_num), to_ints(axes, axes_num), get(norm), get(s)));
   });
 }
 
-int mlx_fft_irfftn(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) {
+int mlx_fft_irfftn_mended(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return n.empty() ? fft::irfftn(a, axes, norm, s) : fft::irfftn(a, n, axes, norm, s); }(get(a), to_shape(n, n_num), to_ints(axes, axes_num), get(norm), get(s)));
+    set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			std::vector<int> ax = axes;
+			Shape to = n;
+			bool odd = a.size() > 0 && !to.empty() && to.size() == ax.size() && to.back() > 0 && to.back() % 2 == 1;
+			for (int& i : ax) {
+				odd = odd && i >= -int(a.ndim()) && i < int(a.ndim());
+				i = i < 0 ? i + a.ndim() : i;
+			}
+			if (!odd) return n.empty() ? fft::irfftn(a, axes, norm, s) : fft::irfftn(a, n, axes, norm, s);
+			auto x = astype(a, complex64, s);
+			int last = ax.back(), n = to.back(), half = n / 2 + 1;
+			ax.pop_back(), to.pop_back();
+			if (!ax.empty()) x = fft::ifftn(x, to, ax, norm, s);
+			if (x.shape(last) < half) x = pad(x, {last}, Shape{0}, Shape{half - x.shape(last)}, array(0, complex64), "constant", s);
+			Shape from(x.ndim(), 0), stop = x.shape(), by(x.ndim(), 1);
+			stop[last] = half;
+			x = slice(x, from, stop, s);
+			if (half > 1) {
+				from[last] = half - 1, stop[last] = 0, by[last] = -1;
+				x = concatenate({x, conjugate(slice(x, from, stop, by, s), s)}, last, s);
+			}
+			return real(fft::ifft(x, n, last, norm, s), s);
+		}(); }(get(a), to_shape(n, n_num), to_ints(axes, axes_num), get(norm), get(s)));
   });
 }
 

@@ -84,8 +84,8 @@ int (*check_mlx_divide)(mlx_array* res, const mlx_array a, const mlx_array b, co
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_divmod_checked)
 #error Adjoint uses its own mlx_divmod_checked
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_power)
-int (*check_mlx_power)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_power;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_power_mended)
+#error Adjoint uses its own mlx_power_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_maximum)
 int (*check_mlx_maximum)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_maximum;
@@ -93,8 +93,8 @@ int (*check_mlx_maximum)(mlx_array* res, const mlx_array a, const mlx_array b, c
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_minimum)
 int (*check_mlx_minimum)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_minimum;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_logaddexp)
-int (*check_mlx_logaddexp)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_logaddexp;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_logaddexp_mended)
+#error Adjoint uses its own mlx_logaddexp_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_arctan2)
 int (*check_mlx_arctan2)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_arctan2;
@@ -105,20 +105,20 @@ int (*check_mlx_where)(mlx_array* res, const mlx_array condition, const mlx_arra
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_clip)
 int (*check_mlx_clip)(mlx_array* res, const mlx_array a, const mlx_array a_min, const mlx_array a_max, const mlx_stream s) = &mlx_clip;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_bitwise_and)
-int (*check_mlx_bitwise_and)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_bitwise_and;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_bitwise_and_mended)
+#error Adjoint uses its own mlx_bitwise_and_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_bitwise_or)
-int (*check_mlx_bitwise_or)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_bitwise_or;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_bitwise_or_mended)
+#error Adjoint uses its own mlx_bitwise_or_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_bitwise_xor)
-int (*check_mlx_bitwise_xor)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_bitwise_xor;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_bitwise_xor_mended)
+#error Adjoint uses its own mlx_bitwise_xor_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_left_shift)
-int (*check_mlx_left_shift)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_left_shift;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_left_shift_mended)
+#error Adjoint uses its own mlx_left_shift_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_right_shift)
-int (*check_mlx_right_shift)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_right_shift;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_right_shift_mended)
+#error Adjoint uses its own mlx_right_shift_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_abs)
 int (*check_mlx_abs)(mlx_array* res, const mlx_array a, const mlx_stream s) = &mlx_abs;
@@ -129,8 +129,8 @@ int (*check_mlx_positive)(mlx_array* res, const mlx_array a, const mlx_stream s)
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_negative)
 int (*check_mlx_negative)(mlx_array* res, const mlx_array a, const mlx_stream s) = &mlx_negative;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_sign)
-int (*check_mlx_sign)(mlx_array* res, const mlx_array a, const mlx_stream s) = &mlx_sign;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_sign_mended)
+#error Adjoint uses its own mlx_sign_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_reciprocal)
 int (*check_mlx_reciprocal)(mlx_array* res, const mlx_array a, const mlx_stream s) = &mlx_reciprocal;
@@ -246,8 +246,8 @@ int (*check_mlx_stop_gradient)(mlx_array* res, const mlx_array a, const mlx_stre
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_equal)
 int (*check_mlx_equal)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_equal;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_not_equal)
-int (*check_mlx_not_equal)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_not_equal;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_not_equal_mended)
+#error Adjoint uses its own mlx_not_equal_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_less)
 int (*check_mlx_less)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_less;
@@ -267,8 +267,8 @@ int (*check_mlx_logical_and)(mlx_array* res, const mlx_array a, const mlx_array 
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_logical_or)
 int (*check_mlx_logical_or)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_logical_or;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_logical_xor)
-int (*check_mlx_logical_xor)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_logical_xor;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_logical_xor_mended)
+#error Adjoint uses its own mlx_logical_xor_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_logical_not)
 int (*check_mlx_logical_not)(mlx_array* res, const mlx_array a, const mlx_stream s) = &mlx_logical_not;
@@ -297,14 +297,14 @@ int (*check_mlx_isclose)(mlx_array* res, const mlx_array a, const mlx_array b, d
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_allclose)
 int (*check_mlx_allclose)(mlx_array* res, const mlx_array a, const mlx_array b, double rtol, double atol, bool equal_nan, const mlx_stream s) = &mlx_allclose;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_sum_axes)
-int (*check_mlx_sum_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) = &mlx_sum_axes;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_sum_axes_mended)
+#error Adjoint uses its own mlx_sum_axes_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_prod_axes)
-int (*check_mlx_prod_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) = &mlx_prod_axes;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_prod_axes_mended)
+#error Adjoint uses its own mlx_prod_axes_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_mean_axes)
-int (*check_mlx_mean_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) = &mlx_mean_axes;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_mean_axes_mended)
+#error Adjoint uses its own mlx_mean_axes_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_max_axes)
 int (*check_mlx_max_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) = &mlx_max_axes;
@@ -315,14 +315,14 @@ int (*check_mlx_min_axes)(mlx_array* res, const mlx_array a, const int* axes, si
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_minmax_axes)
 int (*check_mlx_minmax_axes)(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) = &mlx_minmax_axes;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_all_axes)
-int (*check_mlx_all_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) = &mlx_all_axes;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_all_axes_mended)
+#error Adjoint uses its own mlx_all_axes_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_any_axes)
-int (*check_mlx_any_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) = &mlx_any_axes;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_any_axes_mended)
+#error Adjoint uses its own mlx_any_axes_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_count_nonzero_axes)
-int (*check_mlx_count_nonzero_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) = &mlx_count_nonzero_axes;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_count_nonzero_axes_mended)
+#error Adjoint uses its own mlx_count_nonzero_axes_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_median)
 int (*check_mlx_median)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) = &mlx_median;
@@ -348,8 +348,8 @@ int (*check_mlx_argmin_axis)(mlx_array* res, const mlx_array a, int axis, bool k
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_cumsum)
 int (*check_mlx_cumsum)(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s) = &mlx_cumsum;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_cumprod)
-int (*check_mlx_cumprod)(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s) = &mlx_cumprod;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_cumprod_mended)
+#error Adjoint uses its own mlx_cumprod_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_cummax)
 int (*check_mlx_cummax)(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s) = &mlx_cummax;
@@ -432,8 +432,8 @@ int (*check_mlx_tril)(mlx_array* res, const mlx_array x, int k, const mlx_stream
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_triu)
 int (*check_mlx_triu)(mlx_array* res, const mlx_array x, int k, const mlx_stream s) = &mlx_triu;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_as_strided)
-int (*check_mlx_as_strided)(mlx_array* res, const mlx_array a, const int* shape, size_t shape_num, const int64_t* strides, size_t strides_num, size_t offset, const mlx_stream s) = &mlx_as_strided;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_as_strided_mended)
+#error Adjoint uses its own mlx_as_strided_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_astype)
 int (*check_mlx_astype)(mlx_array* res, const mlx_array a, mlx_dtype dtype, const mlx_stream s) = &mlx_astype;
@@ -525,20 +525,20 @@ int (*check_mlx_slice)(mlx_array* res, const mlx_array a, const int* start, size
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_dynamic_checked)
 #error Adjoint uses its own mlx_slice_dynamic_checked
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_update)
-int (*check_mlx_slice_update)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) = &mlx_slice_update;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_update_mended)
+#error Adjoint uses its own mlx_slice_update_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_update_add)
-int (*check_mlx_slice_update_add)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) = &mlx_slice_update_add;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_update_add_mended)
+#error Adjoint uses its own mlx_slice_update_add_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_update_prod)
-int (*check_mlx_slice_update_prod)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) = &mlx_slice_update_prod;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_update_prod_mended)
+#error Adjoint uses its own mlx_slice_update_prod_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_update_max)
-int (*check_mlx_slice_update_max)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) = &mlx_slice_update_max;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_update_max_mended)
+#error Adjoint uses its own mlx_slice_update_max_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_update_min)
-int (*check_mlx_slice_update_min)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) = &mlx_slice_update_min;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_update_min_mended)
+#error Adjoint uses its own mlx_slice_update_min_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice_update_dynamic_checked)
 #error Adjoint uses its own mlx_slice_update_dynamic_checked
@@ -612,8 +612,8 @@ int (*check_mlx_unique)(mlx_vector_array* res, const mlx_array a, int size, bool
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_matmul)
 int (*check_mlx_matmul)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_matmul;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_addmm)
-int (*check_mlx_addmm)(mlx_array* res, const mlx_array c, const mlx_array a, const mlx_array b, float alpha, float beta, const mlx_stream s) = &mlx_addmm;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_addmm_mended)
+#error Adjoint uses its own mlx_addmm_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_inner)
 int (*check_mlx_inner)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_inner;
@@ -645,26 +645,26 @@ int (*check_mlx_block_masked_mm)(mlx_array* res, const mlx_array a, const mlx_ar
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_hadamard_transform)
 #error Adjoint uses its own mlx_hadamard_transform
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv1d)
-#error Adjoint uses its own mlx_conv1d
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv1d_mended)
+#error Adjoint uses its own mlx_conv1d_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv2d)
-#error Adjoint uses its own mlx_conv2d
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv2d_mended)
+#error Adjoint uses its own mlx_conv2d_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv3d)
 #error Adjoint uses its own mlx_conv3d
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv_transpose1d)
-#error Adjoint uses its own mlx_conv_transpose1d
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv_transpose1d_mended)
+#error Adjoint uses its own mlx_conv_transpose1d_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv_transpose2d)
-#error Adjoint uses its own mlx_conv_transpose2d
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv_transpose2d_mended)
+#error Adjoint uses its own mlx_conv_transpose2d_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv_transpose3d)
 #error Adjoint uses its own mlx_conv_transpose3d
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv_general)
-#error Adjoint uses its own mlx_conv_general
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv_general_mended)
+#error Adjoint uses its own mlx_conv_general_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_qr)
 int (*check_mlx_linalg_qr)(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const mlx_stream s) = &mlx_linalg_qr;
@@ -759,14 +759,14 @@ int (*check_mlx_linalg_norm_matrix)(mlx_array* res, const mlx_array a, const cha
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_rfftn)
 #error Adjoint uses its own mlx_fft_rfftn
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_irfft)
-#error Adjoint uses its own mlx_fft_irfft
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_irfft_mended)
+#error Adjoint uses its own mlx_fft_irfft_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_irfft2)
-#error Adjoint uses its own mlx_fft_irfft2
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_irfft2_mended)
+#error Adjoint uses its own mlx_fft_irfft2_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_irfftn)
-#error Adjoint uses its own mlx_fft_irfftn
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_irfftn_mended)
+#error Adjoint uses its own mlx_fft_irfftn_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_fftfreq)
 int (*check_mlx_fft_fftfreq)(mlx_array* res, int n, double d, const mlx_stream s) = &mlx_fft_fftfreq;

@@ -1,0 +1,177 @@
+// vmap of Go functions.
+//
+// The primitives have their batch rules; putting them together is done here. It
+// differs from MLX's own way in these points: a result that does not depend on
+// the mapped axis, though it was reached through mapped arrays, is repeated and
+// not taken for mapped along its last axis; an array may be returned twice, with
+// different axes; rules that write to their primitive (Broadcast, Reshape,
+// Transpose) are replaced; and nothing recurses.
+#include <cstring>
+#include <numeric>
+#include <unordered_map>
+
+#include "ext/engine.h"
+#include "mlx/transforms_impl.h"
+
+namespace adj {
+
+using namespace mlx::core;
+
+namespace {
+
+constexpr int unmapped = -1;
+
+struct Batched {
+  array value;
+  int axis;
+};
+
+bool named(const array& a, const char* name) {
+  return std::strcmp(a.primitive().name(), name) == 0;
+}
+
+Batched broadcast(const array& a, const Batched& in) {
+  auto shape = a.shape();
+  auto s = a.primitive().stream();
+  if (in.axis == unmapped) {
+    return {broadcast_to(in.value, shape, s), unmapped};
+  }
+  int axis = in.axis + (int)shape.size() - (int)in.value.ndim() + 1;
+  // The mapped axis stays where it is, counted from the last.
+  shape.insert(shape.begin() + axis, in.value.shape(in.axis));
+  return {broadcast_to(in.value, shape, s), axis};
+}
+
+Batched reshaped(const array& a, const Batched& in) {
+  auto shape = a.shape();
+  auto s = a.primitive().stream();
+  shape.insert(shape.begin(), in.value.shape(in.axis));
+  return {reshape(moveaxis(in.value, in.axis, 0, s), shape, s), 0};
+}
+
+Batched transposed(const array& a, const Batched& in) {
+  auto axes = static_cast<const Transpose&>(a.primitive()).state();
+  for (auto& ax : axes) {
+    ax += ax >= in.axis;
+  }
+  axes.insert(axes.begin() + in.axis, in.axis);
+  return {transpose(in.value, axes, a.primitive().stream()), in.axis};
+}
+
+// batch returns the outputs of a's primitive on batched inputs.
+std::vector<Batched> batch(array& a, const std::vector<Batched>& in) {
+  std::vector<array> values;
+  std::vector<int> axes;
+  bool any = false;
+  for (auto& x : in) {
+    values.push_back(x.value);
+    axes.push_back(x.axis);
+    any = any || x.axis != unmapped;
+  }
+  if (named(a, "Broadcast")) {
+    return {broadcast(a, in[0])};
+  }
+  if (any && named(a, "Reshape")) {
+    return {reshaped(a, in[0])};
+  }
+  if (any && named(a, "Transpose")) {
+    return {transposed(a, in[0])};
+  }
+  std::vector<Batched> out;
+  if (any) {
+    auto [v, ax] = a.primitive().vmap(values, axes);
+    for (size_t i = 0; i < v.size(); i++) {
+      out.push_back({v[i], ax[i]});
+    }
+    return out;
+  }
+  auto like = a.outputs();
+  if (like.size() == 1) {
+    return {{array(a.shape(), a.dtype(), a.primitive_ptr(), values), unmapped}};
+  }
+  std::vector<Shape> shapes;
+  std::vector<Dtype> dtypes;
+  for (auto& o : like) {
+    shapes.push_back(o.shape());
+    dtypes.push_back(o.dtype());
+  }
+  for (auto& o : array::make_arrays(shapes, dtypes, a.primitive_ptr(), values)) {
+    out.push_back({o, unmapped});
+  }
+  return out;
+}
+
+// replace repeats on inputs what was traced from placeholders to results.
+std::vector<array> replace(
+    const std::vector<array>& inputs, const std::vector<array>& placeholders,
+    const std::vector<int>& in_axes, const std::vector<array>& results,
+    const std::vector<int>& out_axes) {
+  std::unordered_map<uintptr_t, Batched> known;
+  int size = 0;
+  for (size_t i = 0; i < inputs.size(); i++) {
+    if (in_axes[i] != unmapped) {
+      known.insert({placeholders[i].id(), {inputs[i], in_axes[i]}});
+      size = inputs[i].shape(in_axes[i]);
+    }
+  }
+  auto order = topological(results, [&](const array& a) {
+    return a.has_primitive() && !known.count(a.id());
+  });
+  for (auto& a : order) {
+    std::vector<Batched> in;
+    bool depends = false;
+    for (auto& x : a.inputs()) {
+      auto it = known.find(x.id());
+      depends = depends || it != known.end();
+      in.push_back(it == known.end() ? Batched{x, unmapped} : it->second);
+    }
+    if (!depends) {
+      continue;
+    }
+    auto like = a.outputs();
+    auto out = batch(a, in);
+    for (size_t i = 0; i < out.size(); i++) {
+      known.insert({like[i].id(), out[i]});
+    }
+  }
+  std::vector<array> out;
+  for (size_t i = 0; i < results.size(); i++) {
+    auto it = known.find(results[i].id());
+    auto r = it == known.end() ? Batched{results[i], unmapped} : it->second;
+    auto s = r.value.has_primitive() ? r.value.primitive().stream() : stream(0);
+    if (r.axis == out_axes[i]) {
+      out.push_back(r.value);
+    } else if (out_axes[i] == unmapped) {
+      throw std::invalid_argument("a result with no out axis depends on a mapped argument");
+    } else if (r.axis == unmapped) {
+      auto shape = r.value.shape();
+      shape.insert(shape.begin() + out_axes[i], size);
+      out.push_back(broadcast_to(expand_dims(r.value, out_axes[i], s), shape, s));
+    } else {
+      out.push_back(moveaxis(r.value, r.axis, out_axes[i], s));
+    }
+  }
+  return out;
+}
+
+int vmap_of(
+    uint64_t fn, uint64_t trace, const uint64_t* in, const int* axes, uint64_t n,
+    uint64_t** out, uint64_t* nout) {
+  ensure_thread();
+  return guarded([&] {
+    auto inputs = arrays(in, n);
+    std::vector<int> in_axes(axes, axes + n), out_axes;
+    auto traced = detail::vmap_trace(
+        [&](const std::vector<array>& x) { return call_go(fn, trace, x, &out_axes); },
+        inputs, in_axes);
+    give(replace(inputs, traced.first, in_axes, traced.second, out_axes), out, nout);
+  });
+}
+
+} // namespace
+
+void fill_vmap(adj_api* api) {
+  api->vmap = vmap_of;
+}
+
+} // namespace adj

@@ -1,0 +1,142 @@
+package grad_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/transforms/grad"
+)
+
+type params struct {
+	W, B  arr
+	N     arr
+	Stats arr `tree:",state"`
+	Name  string
+	Inner []layer
+}
+
+type layer struct{ K arr }
+
+func model() params {
+	return params{W: vec(1, 2), B: num(3), N: core.From([]int32{4}), Stats: num(5), Name: "m", Inner: []layer{{num(6)}, {nil}}}
+}
+
+func modelLoss(p params) arr {
+	l := p.W.Square().Sum().Add(p.B.Mul(num(2))).Add(p.N.AsType(core.Float32).Sum())
+	if p.Stats != nil {
+		l = l.Add(p.Stats.Square())
+	}
+	return l.Add(p.Inner[0].K.Mul(num(7)))
+}
+
+// Behaviour 17: each misuse is a typed error that says what to do.
+func TestMisuse(t *testing.T) {
+	x := vec(1, 2)
+	sum := func(x arr) arr { return x.Sum() }
+	pair := func(x arr) (r [2]arr) { r[0], r[1] = x.Exp(), x.Sum(); return r }
+	type two struct{ A, B arr }
+	cases := map[string]struct {
+		f    func()
+		says string
+		is   error
+	}{
+		"loss of shape 2":     {f: func() { grad.Of(func(x arr) arr { return x })(x) }, says: "float32[2]"},
+		"loss of shape 1":     {f: func() { grad.Of(func(x arr) arr { return x })(vec(1)) }, says: "float32[1]"},
+		"loss of integers":    {f: func() { grad.Of(func(x arr) arr { return x.AsType(core.Int32).Sum() })(x) }, says: "int32[]"},
+		"complex loss":        {f: func() { grad.Of(func(x arr) arr { return x.AsType(core.Complex64).Sum() })(x) }, says: "complex64[]"},
+		"nil loss":            {f: func() { grad.Of(func(x arr) arr { return nil })(x) }, says: "result", is: core.ErrNil},
+		"freed loss":          {f: func() { grad.Of(func(x arr) arr { l := x.Sum(); l.Free(); return l })(x) }, is: core.ErrFreed},
+		"nil function":        {f: func() { grad.Of[arr](nil) }, says: "nil"},
+		"nil function 2":      {f: func() { grad.ValueAndGradAux2[arr, arr, arr](nil) }, says: "nil"},
+		"nil vjp":             {f: func() { grad.VJP[arr, arr](nil, x) }, says: "nil"},
+		"nil jvp":             {f: func() { grad.JVP[arr, arr](nil, x, x) }, says: "nil"},
+		"nil argument":        {f: func() { grad.Of(sum)(nil) }, says: "no leaf"},
+		"integer argument":    {f: func() { grad.Of(func(x arr) arr { return x.AsType(core.Float32).Sum() })(core.From([]int32{1})) }, says: "no leaf"},
+		"bool argument":       {f: func() { grad.VJP(sum, core.From([]bool{true})) }, says: "no leaf"},
+		"freed argument":      {f: func() { y := vec(1); y.Free(); grad.Of(sum)(y) }, is: core.ErrFreed},
+		"no array":            {f: func() { grad.Of(func(int) arr { return num(1) })(3) }, says: "no leaf"},
+		"unknown Only":        {f: func() { grad.Of(modelLoss, grad.Only("W", "Weight"))(model()) }, says: "Weight"},
+		"unknown Except":      {f: func() { grad.Of(modelLoss, grad.Except("Inner.7"))(model()) }, says: "Inner.7"},
+		"asked for integers":  {f: func() { grad.Of(modelLoss, grad.Only("N"))(model()) }, says: "int32"},
+		"asked for an absent": {f: func() { grad.Of(modelLoss, grad.Only("Inner.1.K"))(model()) }, is: core.ErrNil},
+		"everything left out": {f: func() { grad.Of(modelLoss, grad.Except("W", "B", "Inner"))(model()) }, says: "no leaf"},
+		"tangent shape":       {f: func() { grad.JVP(sum, x, vec(1)) }, says: "float32[1], want float32[2]"},
+		"tangent dtype":       {f: func() { grad.JVP(sum, x, x.AsType(core.Float16)) }, says: "float16[2], want float32[2]"},
+		"tangent of integer": {f: func() {
+			grad.JVP(func(p two) arr { return p.A }, two{core.From([]int32{1}), x}, two{core.From([]int32{1}), x})
+		}, says: "A"},
+		"no tangent":        {f: func() { grad.JVP(func(p two) arr { return p.A }, two{x, x}, two{}) }, says: "tangent"},
+		"tangent of absent": {f: func() { grad.JVP(func(p two) arr { return p.A }, two{A: x}, two{x, x}) }, says: "B"},
+		"tangents too few": {f: func() {
+			grad.JVP(func(p []arr) arr { return p[0] }, []arr{x, x}, []arr{x})
+		}, says: "tangent"},
+		"tangents too many": {f: func() {
+			grad.JVP(func(p []arr) arr { return p[0] }, []arr{x}, []arr{x, x})
+		}, says: "tangent"},
+		"cotangent shape": {f: func() { _, p := grad.VJP(sum, x); p(vec(1)) }, says: "float32[1], want float32[]"},
+		"cotangent dtype": {f: func() { _, p := grad.VJP(sum, x); p(core.Scalar[int32](1)) }, says: "int32[], want float32[]"},
+		"cotangents too few": {f: func() {
+			_, p := grad.VJP(func(x arr) []arr { r := pair(x); return r[:] }, x)
+			p([]arr{x})
+		}, says: "cotangent"},
+		"cotangents too many": {f: func() {
+			_, p := grad.VJP(func(x arr) []arr { r := pair(x); return r[:] }, x)
+			p([]arr{x, num(1), num(1)})
+		}, says: "cotangent"},
+		"cotangent freed": {f: func() { _, p := grad.VJP(sum, x); c := num(1); c.Free(); p(c) }, is: core.ErrFreed},
+		"array by value":  {f: func() { grad.Of(func(a core.Array) arr { return num(1) }) }, says: "by value"},
+		"unexported":      {f: func() { grad.Of(func(a struct{ w arr }) arr { return num(1) }) }, says: "unexported"},
+		"result tree":     {f: func() { grad.ValueAndGradAux(func(a arr) (arr, struct{ w arr }) { return a, struct{ w arr }{} }) }, says: "unexported"},
+		"async":           {f: func() { grad.Of(func(x arr) arr { core.AsyncEval(x); return x.Sum() })(x) }, is: core.ErrTracer},
+		"no rule":         {f: func() { grad.Of(func(x arr) arr { return x.View(core.Int32).View(core.Float32).Sum() })(x) }, is: core.ErrNotDifferentiable},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			e := failure(t, c.f)
+			require.Contains(t, e.Error(), c.says)
+			if c.is != nil {
+				require.ErrorIs(t, e, c.is)
+			}
+			require.Contains(t, e.At(), "errors_test.go")
+			t.Log(e)
+		})
+	}
+}
+
+func TestACycleIsAnError(t *testing.T) {
+	type node struct {
+		A    arr
+		Next *node
+	}
+	n := &node{A: num(1)}
+	n.Next = n
+	e := failure(t, func() { grad.Of(func(n *node) arr { return n.A })(n) })
+	require.Contains(t, e.Error(), "pointer")
+}
+
+// What a gradient of a struct holds and what it leaves out.
+func TestGradientsOfStructs(t *testing.T) {
+	g := grad.Of(modelLoss)(model())
+	require.Equal(t, []float32{2, 4}, floats(g.W))
+	require.Equal(t, 2.0, g.B.Item())
+	require.Equal(t, 7.0, g.Inner[0].K.Item())
+	require.Nil(t, g.Inner[1].K)
+	require.Nil(t, g.N, "an integer has no gradient")
+	require.Nil(t, g.Stats, "running statistics have no gradient unless asked for")
+	require.Equal(t, "m", g.Name)
+	g = grad.Of(modelLoss, grad.Only("Stats"))(model())
+	require.Equal(t, 10.0, g.Stats.Item())
+	require.Nil(t, g.W)
+	g = grad.Of(modelLoss, grad.Only("Inner", "W"))(model())
+	require.Equal(t, 7.0, g.Inner[0].K.Item())
+	require.Equal(t, []float32{2, 4}, floats(g.W))
+	require.Nil(t, g.B)
+	g = grad.Of(modelLoss, grad.Except("W"))(model())
+	require.Nil(t, g.W)
+	require.Equal(t, 2.0, g.B.Item())
+	m := model()
+	grad.Of(modelLoss)(m)
+	require.Equal(t, []float32{1, 2}, floats(m.W), "the argument was changed")
+}
