@@ -35,7 +35,7 @@ func checkRefused(s *subject, _ string) (outcome, error) {
 	var e *core.Error
 	err := caught(func() error { s.run(s.inputs(0)); return nil })
 	if !errors.As(err, &e) {
-		return outcome{}, fmt.Errorf("an op for a GPU did not refuse to run without one: %v", err)
+		return outcome{}, fmt.Errorf("an op for a GPU did not refuse to run without one: %w", err)
 	}
 	return outcome{refused: true}, nil
 }

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -106,7 +107,8 @@ func (r *Report) add(c Case, o outcome, err error) {
 // that an *core.Error names.
 func reason(err error) string {
 	text := err.Error()
-	if e, ok := err.(*core.Error); ok {
+	var e *core.Error
+	if errors.As(err, &e) {
 		text = e.Err.Error()
 		if e.Op != "invoke" {
 			text = e.Op + ": " + text

@@ -6,6 +6,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/core/random"
+	"github.com/adjoint-go/adjoint/nn/internal/look"
 )
 
 // Conv2d slides filters over images whose channels are last. Pairs are (height,
@@ -67,7 +68,7 @@ func (l Conv2d) Forward(_ *Ctx, x *core.Array) *core.Array {
 	const op = "nn.Conv2d"
 	present(op, "weight", l.Weight)
 	cfg := l.filled(op)
-	w := l.Weight.Shape()
+	w := look.Shape(l.Weight)
 	if len(w) != 4 {
 		core.Fail(op, []*core.Array{l.Weight}, fmt.Errorf("the weight has %d axes, want (out, kernel height, kernel width, in/groups)", len(w)))
 	}

@@ -37,10 +37,18 @@
 //
 // # Memory in loops
 //
-// A step that is compiled, or differentiated, frees its temporaries when it
-// ends. A loop of eager operations is best wrapped in core.Tidy, which frees
-// what its function does not return. The values that a step replaces are freed
-// by Go's collector, or at once by [Free].
+// A compiled or differentiated step frees its temporaries when it ends; a loop of
+// eager operations is best wrapped in core.Tidy, which frees what its function
+// does not return. What a step replaces is freed by Go's collector, so memory
+// stays flat; core.Free does it at once, and keeps less memory in use:
+//
+//	next, l := step.Call(state, batch) // a compile.Func
+//	core.Eval(next, l)
+//	core.Free(state)
+//	state = next
+//
+// Evaluate all that goes into the next step, as here: operations are lazy, and a
+// counter that nobody reads would otherwise grow into a long list of additions.
 //
 // # Errors
 //

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/adjoint-go/adjoint/core"
-	"github.com/adjoint-go/adjoint/core/tree"
+	"github.com/adjoint-go/adjoint/nn/internal/look"
 )
 
 // Layer is a step of a network.
@@ -51,29 +51,6 @@ func Flatten(x *core.Array) *core.Array {
 	return x.FlattenAxes(1, -1)
 }
 
-// Free frees the arrays of t at once, for a training loop that does not want to
-// wait for the collector:
-//
-//	next, l := step.Call(state, batch)
-//	nn.Free(state)
-//	state = next
-//
-// Arrays that a step returned as it got them, such as frozen weights, are in
-// both: free only what is in none of keep, as in nn.Free(state, next).
-func Free[T any](t T, keep ...T) {
-	kept := map[*core.Array]bool{}
-	for _, k := range keep {
-		for _, a := range tree.All(k) {
-			kept[a] = true
-		}
-	}
-	for _, a := range tree.All(t) {
-		if !kept[a] {
-			a.Free()
-		}
-	}
-}
-
 // input fails when x is absent.
 func input(op string, x *core.Array) { present(op, "the input", x) }
 
@@ -88,7 +65,7 @@ func present(op, name string, a *core.Array) {
 // as layout names.
 func features(op string, x *core.Array, n int, axes int, layout string) {
 	input(op, x)
-	switch s := x.Shape(); {
+	switch s := look.Shape(x); {
 	case len(s) < axes:
 		core.Fail(op, []*core.Array{x}, fmt.Errorf("the input has %d axes, want %s", len(s), layout))
 	case n >= 0 && s[len(s)-1] != n:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/core/random"
+	"github.com/adjoint-go/adjoint/nn/internal/look"
 )
 
 // Linear is x·Wᵀ + b.
@@ -35,7 +36,7 @@ func NewLinear(key *core.Array, in, out int) Linear {
 func (l Linear) Forward(_ *Ctx, x *core.Array) *core.Array {
 	const op = "nn.Linear"
 	present(op, "weight", l.Weight)
-	w := l.Weight.Shape()
+	w := look.Shape(l.Weight)
 	if len(w) != 2 {
 		core.Fail(op, []*core.Array{l.Weight}, fmt.Errorf("the weight has %d axes, want (out, in)", len(w)))
 	}
@@ -53,7 +54,7 @@ func perFeature(op, name string, a *core.Array, n int) {
 	if a == nil {
 		return
 	}
-	if s := a.Shape(); len(s) != 1 || s[0] != n {
+	if s := look.Shape(a); len(s) != 1 || s[0] != n {
 		core.Fail(op, []*core.Array{a}, fmt.Errorf("%s has shape %v, want [%d]", name, s, n))
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/core/fast"
+	"github.com/adjoint-go/adjoint/nn/internal/look"
 )
 
 // LayerNorm brings the last axis to mean 0 and variance 1, then scales and
@@ -85,9 +86,8 @@ func NewBatchNorm(features int) BatchNorm {
 func (l BatchNorm) Forward(c *Ctx, x *core.Array) *core.Array {
 	const op = "nn.BatchNorm"
 	n := lastAxis(op, x)
-	s := x.Shape()
-	if len(s) < 2 {
-		core.Fail(op, []*core.Array{x}, fmt.Errorf("the input has %d axes, want (n, …, features)", len(s)))
+	if axes := x.NDim(); axes < 2 {
+		core.Fail(op, []*core.Array{x}, fmt.Errorf("the input has %d axes, want (n, …, features)", axes))
 	}
 	for _, p := range []struct {
 		name string
@@ -100,7 +100,7 @@ func (l BatchNorm) Forward(c *Ctx, x *core.Array) *core.Array {
 	}
 	mean, variance := l.Mean, l.Var
 	if c.Train() || l.Mean == nil {
-		mean, variance = l.batch(op, c, x, s)
+		mean, variance = l.batch(op, c, x)
 	}
 	y := x.Sub(mean).Mul(variance.AddScalar(epsilon(op, l.Eps)).Rsqrt())
 	if l.Weight != nil {
@@ -113,7 +113,8 @@ func (l BatchNorm) Forward(c *Ctx, x *core.Array) *core.Array {
 }
 
 // batch returns the statistics of x, and records the running ones in training.
-func (l BatchNorm) batch(op string, c *Ctx, x *core.Array, shape []int) (mean, variance *core.Array) {
+func (l BatchNorm) batch(op string, c *Ctx, x *core.Array) (mean, variance *core.Array) {
+	shape := x.Shape()
 	axes := make([]int, len(shape)-1)
 	count := 1
 	for i := range axes {
@@ -144,7 +145,8 @@ func (l BatchNorm) batch(op string, c *Ctx, x *core.Array, shape []int) (mean, v
 
 func lastAxis(op string, x *core.Array) int {
 	features(op, x, -1, 1, "(…, features)")
-	return x.Dim(-1)
+	s := look.Shape(x)
+	return s[len(s)-1]
 }
 
 func epsilon(op string, eps float64) float64 {

@@ -123,7 +123,7 @@ func superviseConformance(cmd *cobra.Command, args []string, seed uint64) error 
 		return ctx.Err()
 	case child.ProcessState.ExitCode() != 1 && last != "":
 		cmd.ErrOrStderr().Write(said.Bytes())
-		return fmt.Errorf("conformance: the case %s took the process down (%v); run it alone with: %s", last, err, conformance.Rerun(last, seed))
+		return fmt.Errorf("conformance: the case %s took the process down (%w); run it alone with: %s", last, err, conformance.Rerun(last, seed))
 	case said.Len() > 0:
 		return errors.New(strings.TrimSpace(said.String()))
 	}

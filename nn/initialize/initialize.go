@@ -15,6 +15,7 @@ const ReLUGain = math.Sqrt2
 // Fan says which way the variance is to be kept.
 type Fan int
 
+// The fans. The zero value is FanIn.
 const (
 	FanIn  Fan = iota // forward: by the number of inputs
 	FanOut            // backward: by the number of outputs

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/nn/internal/look"
 )
 
 // CrossEntropyConfig adjusts [CrossEntropyWith].
@@ -63,7 +64,7 @@ func crossEntropy(op string, logits, targets *core.Array, cfg CrossEntropyConfig
 	}
 	l := normaliser.Sub(score)
 	if cfg.Weights != nil {
-		if ws, ls := cfg.Weights.Shape(), l.Shape(); !slices.Equal(ws, ls) {
+		if ws, ls := look.Shape(cfg.Weights), look.Shape(l); !slices.Equal(ws, ls) {
 			core.Failf(op, "the weights have shape %v, the losses %v: want the same", ws, ls)
 		}
 		l = l.Mul(cfg.Weights.AsType(l.DType()))
@@ -126,26 +127,26 @@ func KLDiv(logPredictions, logTargets *core.Array, r Reduction) *core.Array {
 	return r.of(op, l.Sum(-1), logPredictions.DType())
 }
 
-// classes returns how many there are along the last axis.
-func classes(op string, x *core.Array) int {
-	s := x.Shape()
+// classes fails unless there is at least one along the last axis.
+func classes(op string, x *core.Array) {
+	s := look.Shape(x)
 	if len(s) == 0 || s[len(s)-1] == 0 {
 		core.Fail(op, []*core.Array{x}, fmt.Errorf("want at least one class along the last axis"))
 	}
-	return s[len(s)-1]
 }
 
 // at picks the elements of x's last axis that targets name, NaN where there is
 // none.
 func at(op string, x, targets *core.Array) *core.Array {
-	n := classes(op, x)
+	classes(op, x)
 	both := []*core.Array{x, targets}
 	if !targets.DType().IsInteger() {
 		core.Fail(op, both, fmt.Errorf("the target classes are %v, want integers", targets.DType()))
 	}
-	if xs, ts := x.Shape(), targets.Shape(); !slices.Equal(xs[:len(xs)-1], ts) {
+	if xs, ts := look.Shape(x), look.Shape(targets); !slices.Equal(xs[:len(xs)-1], ts) {
 		core.Fail(op, both, fmt.Errorf("the classes have shape %v, want %v: that of the predictions without their last axis", ts, xs[:len(xs)-1]))
 	}
+	n := x.Dim(-1)
 	t := targets.AsType(core.Int64)
 	inside := t.GreaterEqualScalar(0).LogicalAnd(t.LessScalar(float64(n)))
 	if !core.Tracing() && inside.All().Item() == 0 {

@@ -5,11 +5,13 @@ import (
 	"slices"
 
 	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/nn/internal/look"
 )
 
 // Reduction says what becomes of the losses of a batch.
 type Reduction int
 
+// The reductions. The zero value is Mean.
 const (
 	Mean Reduction = iota // their mean, a scalar
 	Sum                   // their sum, a scalar
@@ -20,7 +22,7 @@ const (
 func (r Reduction) of(op string, l *core.Array, dtype core.DType) *core.Array {
 	switch r {
 	case Mean:
-		if l.Size() == 0 {
+		if slices.Contains(look.Shape(l), 0) {
 			core.Failf(op, "an empty batch has no mean loss")
 		}
 		l = l.Mean()
@@ -55,7 +57,7 @@ func pair(op string, predictions, targets *core.Array) (p, t *core.Array) {
 	if targets == nil {
 		core.Failf(op, "the targets: %w", core.ErrNil)
 	}
-	if ps, ts := p.Shape(), targets.Shape(); !slices.Equal(ps, ts) {
+	if ps, ts := look.Shape(p), look.Shape(targets); !slices.Equal(ps, ts) {
 		core.Fail(op, []*core.Array{predictions, targets}, fmt.Errorf("the predictions have shape %v, the targets %v: want the same", ps, ts))
 	}
 	if !targets.DType().IsFloat() && targets.DType().IsInexact() {

@@ -8,6 +8,7 @@ import (
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/core/tree"
 	"github.com/adjoint-go/adjoint/internal/argtree"
+	"github.com/adjoint-go/adjoint/nn/internal/look"
 )
 
 // Rule updates one array. Its methods must not change it.
@@ -141,7 +142,7 @@ func check(op string, ps argtree.Slots, i int, what string, a *core.Array) {
 		core.Failf(op, "%s: %s has an array where the parameters have none", ps.Path(i), what)
 	case a == nil:
 		core.Fail(op, nil, fmt.Errorf("%s: %s: %w; was the Opt made for these parameters?", ps.Path(i), what, core.ErrNil))
-	case !slices.Equal(p.Shape(), a.Shape()):
+	case !slices.Equal(look.Shape(p), look.Shape(a)):
 		core.Fail(op, nil, fmt.Errorf("%s: %s has shape %v, the parameter %v", ps.Path(i), what, a.Shape(), p.Shape()))
 	}
 }
