@@ -37,7 +37,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	var o options
 	f := flag.NewFlagSet("digits", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.IntVar(&o.epochs, "epochs", 20, "times to go through the images, those of a resumed run included")
+	f.IntVar(&o.epochs, "epochs", 30, "times to go through the images, those of a resumed run included")
 	f.IntVar(&o.Batch, "batch", 64, "images in a step")
 	f.Float64Var(&o.LR, "lr", 2e-3, "Adam's learning rate")
 	f.Uint64Var(&o.Seed, "seed", 1, "of the weights, the order of the images and the dropout")
