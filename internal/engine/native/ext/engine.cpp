@@ -234,7 +234,15 @@ static int eval_arrays(const uint64_t* h, uint64_t n, bool async, uint64_t trace
   }
   return guarded([&] {
     auto v = arrays(h, n);
-    if (!async && eval_inline(v)) {
+    if (async) {
+      try {
+        if (eval_inline(v, false)) {
+          return;
+        }
+      } catch (const std::exception&) {
+        return; // what failed is not evaluated: its reader meets the error
+      }
+    } else if (eval_inline(v)) {
       return;
     }
     mlx_vector_array c{&v};

@@ -103,7 +103,9 @@ class Graph {
 
 // Evaluation on the calling thread; see inline.cpp.
 void inline_init();
-bool eval_inline(std::vector<array> outputs);
+// It returns false when the outputs must be evaluated by MLX. With wait false it
+// takes only what is small, and only when nothing is in the queue.
+bool eval_inline(std::vector<array> outputs, bool wait = true);
 void queue_used();
 
 // The streams of this process by number, and this thread's set-up.

@@ -239,7 +239,7 @@ static bool order(const std::vector<array>& outputs, std::vector<array>& tape) {
   stack.clear();
   auto& cpu = stream(0);
   auto visit = [&](const array& a) {
-    if (a.status() == array::Status::available) {
+    if (a.is_available()) {
       return true;
     }
     if (a.event().valid()) {
@@ -304,13 +304,33 @@ static void run(std::vector<array>& tape) {
   }
 }
 
-bool eval_inline(std::vector<array> outputs) {
-  if (!hooked || inlining) {
+// small says whether a tape is done in about the time that handing it to another
+// thread takes.
+static bool small(const std::vector<array>& tape) {
+  constexpr size_t most = 256 << 10;
+  size_t bytes = 0;
+  for (auto& a : tape) {
+    bytes += a.nbytes();
+    for (auto& s : a.siblings()) {
+      bytes += s.nbytes();
+    }
+    if (bytes > most) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool eval_inline(std::vector<array> outputs, bool wait) {
+  if (!hooked || inlining || (!wait && queued)) {
     return false;
   }
   std::vector<array> tape;
   if (!order(outputs, tape)) {
     queued = true;
+    return false;
+  }
+  if (!wait && !small(tape)) {
     return false;
   }
   if (queued) {
