@@ -83,7 +83,7 @@ func lack(a *Array) error {
 	case a == nil:
 		return ErrNil
 	case a.gone == leaked:
-		return ErrLeaked
+		return leakedFrom(a.trace)
 	}
 	return ErrFreed
 }
@@ -95,7 +95,9 @@ func (a *Array) Free() {
 	if a == nil {
 		return
 	}
-	enter("Free")
+	if !engine.Reenter() {
+		return
+	}
 	if a.h != 0 {
 		hs := [1]engine.Handle{a.h}
 		a.disown()

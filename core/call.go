@@ -276,7 +276,7 @@ func (c *Call) run() (scope int64, trace uint64) {
 		msg := engine.Message()
 		engine.Leave()
 		if scope == engine.WrongTrace {
-			panic(newError(c.name(), c.arrays(), ErrLeaked))
+			panic(newError(c.name(), c.arrays(), leakedFrom(trace)))
 		}
 		panic(newError(c.name(), c.arrays(), engineError(msg)))
 	}

@@ -147,7 +147,7 @@ func (a *Array) read(op string, dst unsafe.Pointer, n int) {
 		noteOuter(engine.Scope(), a.trace)
 	}
 	if code := engine.Read(a.h, dst, n, a.trace); code != engine.OK {
-		err := failed(op, nil, code)
+		err := failed(op, nil, a.trace, code)
 		panic(err)
 	}
 	engine.Leave()

@@ -98,7 +98,7 @@ func (s Stream) Synchronize() {
 	enter("Stream.Synchronize")
 	code := engine.StreamSync(s.n - 1)
 	if code != engine.OK {
-		panic(failed("Stream.Synchronize", nil, code))
+		panic(failed("Stream.Synchronize", nil, 0, code))
 	}
 	engine.Leave()
 }
@@ -127,13 +127,13 @@ func Using(t Target, f func()) {
 	enter("Using")
 	n := t.target("Using")
 	if n < 0 {
-		panic(failed("Using", nil, engine.Failed))
+		panic(failed("Using", nil, 0, engine.Failed))
 	}
 	old := engine.StreamCurrent()
 	engine.StreamUse(n)
 	engine.Leave()
 	defer func() {
-		if engine.Enter() == nil {
+		if engine.Reenter() {
 			engine.StreamUse(old)
 			engine.Leave()
 		}

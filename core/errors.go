@@ -42,6 +42,9 @@ type Spec struct {
 
 // String is like "float32[2 3]".
 func (s Spec) String() string {
+	if s.DType == NoDType {
+		return "?"
+	}
 	return s.DType.String() + strings.ReplaceAll(fmt.Sprint(s.Shape), ",", "")
 }
 

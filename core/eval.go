@@ -76,7 +76,7 @@ func evaluate(op string, as []*Array, async bool) {
 	}
 	code := engine.Eval(hs, async, trace)
 	if code != engine.OK {
-		panic(failed(op, nil, code))
+		panic(failed(op, nil, trace, code))
 	}
 	current = nil
 	collect()
@@ -94,7 +94,9 @@ func Free(trees ...any) {
 	if len(as) == 0 {
 		return
 	}
-	enter("Free")
+	if !engine.Reenter() {
+		return
+	}
 	hs := make([]engine.Handle, 0, len(as))
 	for _, a := range as {
 		if a.h != 0 {
@@ -117,7 +119,7 @@ func Tidy[T any](f func() T) T {
 	engine.Leave()
 	var kept []*Array
 	defer func() {
-		if engine.Enter() == nil {
+		if engine.Reenter() {
 			for _, a := range kept {
 				s.release(a, id)
 			}

@@ -29,7 +29,7 @@ func tracedBy(op string, trace uint64, outer *uint64, f func(in []*Array) ([]*Ar
 		engine.Leave()
 		// Also when f panics or ends its goroutine: the scope ends with it.
 		defer func() {
-			if engine.Enter() == nil {
+			if engine.Reenter() {
 				closeScope(id, s, leaked)
 				*outer = s.outer
 				engine.Leave()
@@ -44,7 +44,7 @@ func tracedBy(op string, trace uint64, outer *uint64, f func(in []*Array) ([]*Ar
 				engine.Leave()
 				why := lack(r)
 				if r != nil && r.h != 0 {
-					why = ErrLeaked
+					why = leakedFrom(r.trace)
 				}
 				panic(newError(op, nil, fmt.Errorf("result %d: %w", i, why)))
 			}
@@ -95,13 +95,15 @@ func transform(op string, in []*Array, call func(trace uint64, outer *uint64, hs
 	if outer != 0 && !engine.TraceLive(outer) {
 		engine.Leave()
 		runtime.UnlockOSThread()
-		panic(newError(op, in, ErrLeaked))
+		panic(newError(op, in, leakedFrom(outer)))
 	}
 	var captured uint64
-	out, code := call(engine.NewTrace(), &captured, hs)
+	trace := engine.NewTrace()
+	origins.record(trace, op)
+	out, code := call(trace, &captured, hs)
 	runtime.KeepAlive(in)
 	if code != engine.OK {
-		err := failed(op, in, code)
+		err := failed(op, in, max(outer, captured), code)
 		runtime.UnlockOSThread()
 		panic(err)
 	}
@@ -120,8 +122,9 @@ func transform(op string, in []*Array, call func(trace uint64, outer *uint64, hs
 	return results
 }
 
-// failed gives the lock back and returns what to panic with.
-func failed(op string, in []*Array, code int) any {
+// failed gives the lock back and returns what to panic with. trace is the
+// innermost trace of the arrays.
+func failed(op string, in []*Array, trace uint64, code int) any {
 	switch code {
 	case engine.GoFailed:
 		v, stack := engine.Failure()
@@ -133,7 +136,7 @@ func failed(op string, in []*Array, code int) any {
 		return &Panic{Value: v, Stack: stack}
 	case engine.WrongTrace:
 		engine.Leave()
-		return newError(op, nil, ErrLeaked)
+		return newError(op, nil, leakedFrom(trace))
 	}
 	msg := engine.Message()
 	engine.Leave()
@@ -173,10 +176,10 @@ func PullBack(op string, f FlatFunc, in []*Array, wrt []int) (results []*Array, 
 	}
 	return results, func(cts []*Array) []*Array {
 		out := transform(op, cts, func(_ uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int) {
+			*outer = owner.trace
 			if !engine.TraceLive(owner.trace) {
 				return nil, engine.WrongTrace
 			}
-			*outer = owner.trace
 			return owner.g.Run(hs)
 		})
 		runtime.KeepAlive(owner)
@@ -240,7 +243,7 @@ func NewProgram() *Program {
 
 // Close drops the traces.
 func (p *Program) Close() {
-	if engine.Enter() == nil {
+	if engine.Reenter() {
 		p.p.Clear()
 		clear(p.entries)
 		engine.Leave()
@@ -272,7 +275,7 @@ func (p *Program) Run(op string, key []byte, in []*Array, shapeless bool) (out [
 	}
 	if trace != 0 && !engine.TraceLive(trace) {
 		engine.Leave()
-		panic(newError(op, in, ErrLeaked))
+		panic(newError(op, in, leakedFrom(trace)))
 	}
 	res, tag, code := p.p.Run(key, hs, shapeless)
 	if code == engine.Miss {
@@ -280,7 +283,7 @@ func (p *Program) Run(op string, key []byte, in []*Array, shapeless bool) (out [
 		return nil, nil, false
 	}
 	if code != engine.OK {
-		panic(failed(op, in, code))
+		panic(failed(op, in, trace, code))
 	}
 	scope := engine.Scope()
 	for _, a := range in {

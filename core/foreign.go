@@ -112,7 +112,7 @@ func (op *ForeignOp) rule(want int, zeroLike []engine.Handle, groups [][]engine.
 	}
 	engine.Leave()
 	defer func() {
-		if engine.Enter() == nil {
+		if engine.Reenter() {
 			closeScope(id, s, leaked)
 			engine.Leave()
 		}

@@ -48,12 +48,49 @@ func Of[T any](op string, t *T) Slots {
 	return Read(op, PlanFor(op, reflect.TypeFor[T]()), unsafe.Pointer(t))
 }
 
-// Path names slot i in errors.
+// Path is the path of slot i; "the argument" when there is nothing but it.
 func (s Slots) Path(i int) string {
 	if path := s.Plan.Path(s.At, i); path != "" {
 		return path
 	}
 	return "the argument"
+}
+
+// Name names slot i in errors: whole, or a place in it.
+func (s Slots) Name(whole string, i int) string {
+	if path := s.Plan.Path(s.At, i); path != "" {
+		return whole + " at " + path
+	}
+	return whole
+}
+
+// Spec returns the spec of slot i, or fails as op with its name.
+func (s Slots) Spec(op, whole string, i int) core.Spec {
+	defer s.rename(op, whole, i)
+	return s.Arrays[i].Spec()
+}
+
+// DType returns the dtype of slot i. Like NDim it does not ask for sizes.
+func (s Slots) DType(op, whole string, i int) core.DType {
+	defer s.rename(op, whole, i)
+	return s.Arrays[i].DType()
+}
+
+// NDim returns the number of axes of slot i.
+func (s Slots) NDim(op, whole string, i int) int {
+	defer s.rename(op, whole, i)
+	return s.Arrays[i].NDim()
+}
+
+// rename, deferred, makes an error about a slot one of op.
+func (s Slots) rename(op, whole string, i int) {
+	switch v := recover().(type) {
+	case nil:
+	case *core.Error:
+		core.Fail(op, nil, fmt.Errorf("%s: %w", s.Name(whole, i), v.Err))
+	default:
+		panic(v)
+	}
 }
 
 // Present appends the arrays that are not absent.
@@ -96,7 +133,11 @@ func Match(op string, a, b Slots, what string) {
 	change, _, err := Walker.DiffShapes(keys[0], keys[1])
 	Check(op, err)
 	if change != nil {
-		core.Failf(op, "%s does not have the structure of its counterpart: %v", what, change)
+		at := ""
+		if change.Path != "" {
+			at = " at " + change.Path
+		}
+		core.Failf(op, "%s does not have the structure of its counterpart%s: want %s, not %s", what, at, change.Was, change.Now)
 	}
 }
 

@@ -76,6 +76,18 @@ func enterSlow() error {
 	return nil
 }
 
+// Reenter takes the engine lock also when the engine was closed since it was
+// opened, for what a closed engine still allows: to free and to leave scopes. It
+// reports whether the engine was ever opened; if not, the lock is not held.
+func Reenter() bool {
+	mu.Lock()
+	if opened {
+		return true
+	}
+	mu.Unlock()
+	return false
+}
+
 // Leave gives the engine lock back.
 func Leave() { mu.Unlock() }
 

@@ -72,15 +72,15 @@ type program struct {
 // entry is what Go keeps of one trace: the results without their arrays.
 type entry struct {
 	values []reflect.Value
-	slots  [][]bool // of each result: which slots are present
-	out    [][]bool // the same of each captured output
-	pins   []any    // what the key compares by address
+	slots  []presence // of each result
+	out    []presence // of each captured output
+	pins   []any      // what the key compares by address
 }
 
 // inProgress is a trace that a goroutine is recording.
 type inProgress struct {
 	done   chan struct{}
-	thread uint64
+	thread uint64 // that runs the function, 0 when it does not run
 }
 
 // Stats returns what the Func did so far.
@@ -104,14 +104,6 @@ func (p *program) Close() {
 	}
 }
 
-// request is one call: its arguments as arrays and key.
-type request struct {
-	args   []reflect.Value
-	slots  []argtree.Slots // arguments, then captured inputs
-	arrays []*core.Array
-	key    []byte
-}
-
 func (p *program) call(args []reflect.Value) []reflect.Value {
 	if disabled.Load() {
 		return p.disabled(args)
@@ -127,6 +119,7 @@ func (p *program) call(args []reflect.Value) []reflect.Value {
 	if !ok {
 		return p.miss(prog, r)
 	}
+	r.release()
 	p.count(func(s *Stats) { s.Calls++; s.Hits++ })
 	return p.finish(e.(*entry), out)
 }
@@ -182,57 +175,20 @@ func (p *program) open() *core.Program {
 	return p.core
 }
 
-// read collects the arrays and the key of a call.
-func (p *program) read(args []reflect.Value) *request {
-	r := &request{args: args, key: make([]byte, 0, 128)}
-	scan := func(op string, plan argtree.Plan, at reflect.Value) {
-		s := argtree.Slots{Plan: plan, At: walk.Pointer(at)}
-		var err error
-		s.Arrays, r.key, err = plan.Scan(nil, r.key, s.At)
-		argtree.Check(op, err)
-		r.arrays = s.Present(r.arrays)
-		r.slots = append(r.slots, s)
-	}
-	for i, a := range args {
-		scan(p.op, p.params[i], a)
-	}
-	for _, in := range p.in {
-		scan(p.op, in.plan, in.v.Elem())
-	}
-	for _, out := range p.out {
-		// The structure of what is written is part of the key too.
-		var err error
-		r.key, err = out.plan.Key(r.key, out.v.UnsafePointer())
-		argtree.Check(p.op, err)
-	}
-	return r
-}
-
 // finish fills an entry's results, and the captured outputs, with arrays.
 func (p *program) finish(e *entry, arrays []*core.Array) []reflect.Value {
 	values := make([]reflect.Value, len(e.values))
 	for i, v := range e.values {
 		var filled []*core.Array
-		filled, arrays = spread(e.slots[i], arrays)
+		filled, arrays = e.slots[i].spread(arrays)
 		values[i] = fill(p.op, p.results[i], v, filled)
 	}
 	for i, out := range p.out {
 		var filled []*core.Array
-		filled, arrays = spread(e.out[i], arrays)
+		filled, arrays = e.out[i].spread(arrays)
 		argtree.Check(p.op, out.plan.Assign(out.v.UnsafePointer(), filled))
 	}
 	return values
-}
-
-// spread puts arrays into the slots that are present.
-func spread(present []bool, arrays []*core.Array) (filled, rest []*core.Array) {
-	filled = make([]*core.Array, len(present))
-	for i, ok := range present {
-		if ok {
-			filled[i], arrays = arrays[0], arrays[1:]
-		}
-	}
-	return filled, arrays
 }
 
 func fill(op string, plan argtree.Plan, v reflect.Value, arrays []*core.Array) reflect.Value {

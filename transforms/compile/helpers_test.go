@@ -4,6 +4,7 @@ import (
 	"math"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -51,13 +52,22 @@ func sameBits(t *testing.T, want, got arr) {
 	require.Equal(t, want.Bytes(), got.Bytes())
 }
 
-// settled frees what is unreachable and returns the engine's active bytes.
+// settled frees what is unreachable and returns the engine's active bytes. The
+// collector runs cleanups some time after it has found what they are for.
 func settled() int {
-	for range 4 {
+	last, same := -1, 0
+	for range 100 {
 		runtime.GC()
-		core.Scalar[float32](0).Free()
+		core.Scalar[float32](0).Free() // entering the engine frees what was released
+		active := core.Memory().Active
+		if active != last {
+			last, same = active, 0
+		} else if same++; same == 4 {
+			break
+		}
+		time.Sleep(time.Millisecond)
 	}
-	return core.Memory().Active
+	return last
 }
 
 // alone runs f on a goroutine of its own, which f may end, and waits.

@@ -66,6 +66,12 @@ func (p *program) miss(prog *core.Program, r *request) []reflect.Value {
 	return p.finish(rec.Entry.(*entry), rec.Out)
 }
 
+func (p *program) tracedOn(t *inProgress, thread uint64) {
+	p.mu.Lock()
+	t.thread = thread
+	p.mu.Unlock()
+}
+
 // retry is a second look for a trace.
 func (p *program) retry(prog *core.Program, r *request) ([]reflect.Value, bool) {
 	out, e, ok := prog.Run(p.op, r.key, r.arrays, p.isShapeless())
@@ -101,9 +107,9 @@ func (p *program) traceKey(r *request) string {
 // pins keeps what the key compares by address.
 func (p *program) pins(r *request) []any {
 	var ptrs []unsafe.Pointer
-	for _, s := range r.slots {
+	for _, s := range r.parts {
 		var err error
-		ptrs, err = s.Plan.Pins(ptrs, s.At)
+		ptrs, err = s.plan.Pins(ptrs, s.at)
 		argtree.Check(p.op, err)
 	}
 	for _, out := range p.out {
@@ -120,18 +126,19 @@ func (p *program) pins(r *request) []any {
 // trace calls the function on placeholders and records it in the engine.
 func (p *program) trace(prog *core.Program, r *request, mine *inProgress) core.Recording {
 	e := &entry{pins: p.pins(r)}
+	slots := r.slots()
 	return prog.Trace(p.op, func(x []*core.Array) []*core.Array {
-		p.mu.Lock()
-		mine.thread = core.ThreadToken()
-		p.mu.Unlock()
+		// Only during the callback is the goroutine bound to its thread.
+		p.tracedOn(mine, core.ThreadToken())
+		defer p.tracedOn(mine, 0)
 		args := make([]reflect.Value, len(r.args))
 		for i := range r.args {
 			var filled []*core.Array
-			filled, x = r.slots[i].Take(x)
-			args[i] = fill(p.op, r.slots[i].Plan, r.args[i], filled)
+			filled, x = slots[i].Take(x)
+			args[i] = fill(p.op, slots[i].Plan, r.args[i], filled)
 		}
 		var outs []*core.Array
-		p.substitute(r.slots[len(r.args):], x, func() {
+		p.substitute(slots[len(r.args):], x, func() {
 			values := callFunc(p.fn, args)
 			e.values = make([]reflect.Value, len(values))
 			for i, v := range values {
@@ -149,12 +156,4 @@ func (p *program) trace(prog *core.Program, r *request, mine *inProgress) core.R
 		})
 		return outs
 	}, r.key, r.arrays, p.isShapeless(), p.maxEntries, e)
-}
-
-func present(s argtree.Slots) []bool {
-	out := make([]bool, len(s.Arrays))
-	for i, a := range s.Arrays {
-		out[i] = a != nil
-	}
-	return out
 }

@@ -99,6 +99,7 @@ func TestATracerThatOutlivesItsTrace(t *testing.T) {
 		} {
 			e := failure(t, f)
 			require.ErrorIs(t, e, core.ErrLeaked, name+" "+use)
+			require.Regexp(t, `the function that (compile|grad|vmap)\.Of traced at compile/trace_test\.go:\d+`, e.Error())
 		}
 		kept.Free()
 	}

@@ -116,8 +116,9 @@ func checkLoss(op string, loss *core.Array) {
 	if loss == nil {
 		core.Fail(op, nil, fmt.Errorf("the function's result: %w", core.ErrNil))
 	}
-	if s := loss.Spec(); len(s.Shape) != 0 || !s.DType.IsFloat() {
-		core.Failf(op, "the function must return a real floating-point scalar, not %v: reduce it with Sum or Mean, or use grad.VJP", s)
+	result := argtree.Of(op, &loss)
+	if result.NDim(op, "the result", 0) != 0 || !loss.DType().IsFloat() {
+		core.Failf(op, "the function must return a real floating-point scalar, not %v: reduce it with Sum or Mean, or use grad.VJP", loss.Spec())
 	}
 }
 

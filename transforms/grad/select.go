@@ -62,7 +62,7 @@ func (s selection) choose(op string, a argtree.Slots) []int {
 	}
 	var wrt []int
 	for i, x := range a.Arrays {
-		if x != nil && in[i] && (!states[i] || asked[i]) && x.DType().IsInexact() {
+		if x != nil && in[i] && (!states[i] || asked[i]) && a.DType(op, "the argument", i).IsInexact() {
 			wrt = append(wrt, i)
 		}
 	}
@@ -82,9 +82,9 @@ func (selection) asked(op string, a argtree.Slots, chosen []bool, path string, a
 		}
 		switch x := a.Arrays[i]; {
 		case x == nil:
-			why = fmt.Errorf("%s: %w", a.Path(i), core.ErrNil)
+			why = fmt.Errorf("%s: %w", a.Name("the argument", i), core.ErrNil)
 		case !x.DType().IsInexact():
-			why = fmt.Errorf("%s is %v: only floating-point and complex arrays have gradients", a.Path(i), x.Spec())
+			why = fmt.Errorf("%s is %v: only floating-point and complex arrays have gradients", a.Name("the argument", i), x.Spec())
 		default:
 			found, asked[i] = true, true
 		}

@@ -44,12 +44,12 @@ func VJP[A, R any](f func(A) R, a A) (R, func(ct R) A) {
 			c := sc.Arrays[i]
 			switch {
 			case filled[i] == nil && c != nil:
-				core.Failf(op, "the cotangent %s has no result: it must be absent", sc.Path(i))
+				core.Failf(op, "%s has no result: it must be absent", sc.Name("the cotangent", i))
 			case filled[i] == nil:
 			case c == nil:
 				cts = append(cts, core.Zeros(want.DType, want.Shape...))
 			default:
-				checkLike(op, "the cotangent", sc.Path(i), c, want)
+				checkLike(op, "the cotangent", sc, i, want)
 				cts = append(cts, c)
 			}
 		}
@@ -80,13 +80,13 @@ func JVP[A, R any](f func(A) R, a, tangent A) (value, dvalue R) {
 			continue
 		}
 		if sa.Arrays[i] == nil {
-			core.Failf(op, "the tangent %s belongs to an absent leaf: it must be absent", st.Path(i))
+			core.Failf(op, "%s belongs to an absent leaf: it must be absent", st.Name("the tangent", i))
 		}
-		want := sa.Arrays[i].Spec()
+		want := sa.Spec(op, "the argument", i)
 		if !want.DType.IsInexact() {
-			core.Failf(op, "%s is %v: only floating-point and complex arrays have tangents", sa.Path(i), want)
+			core.Failf(op, "%s is %v: only floating-point and complex arrays have tangents", sa.Name("the argument", i), want)
 		}
-		checkLike(op, "the tangent", st.Path(i), t, want)
+		checkLike(op, "the tangent", st, i, want)
 		wrt, tangents = append(wrt, i), append(tangents, t)
 	}
 	if len(wrt) == 0 {
@@ -105,8 +105,8 @@ func JVP[A, R any](f func(A) R, a, tangent A) (value, dvalue R) {
 	return argtree.With(op, sr.Plan, r, v), argtree.With(op, sr.Plan, r, d)
 }
 
-func checkLike(op, what, path string, got *core.Array, want core.Spec) {
-	if s := got.Spec(); s.DType != want.DType || !slices.Equal(s.Shape, want.Shape) {
-		core.Failf(op, "%s %s is %v, want %v", what, path, s, want)
+func checkLike(op, what string, s argtree.Slots, i int, want core.Spec) {
+	if got := s.Spec(op, what, i); got.DType != want.DType || !slices.Equal(got.Shape, want.Shape) {
+		core.Failf(op, "%s is %v, want %v", s.Name(what, i), got, want)
 	}
 }

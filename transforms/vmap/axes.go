@@ -55,7 +55,7 @@ const unmapped = -1
 
 // perLeaf returns the axis of each present array of s, or unmapped. extra is 1
 // where the axis is one of a result that does not have it yet.
-func perLeaf(op, what string, spec any, s argtree.Slots, extra int) []int {
+func perLeaf(op, what string, index int, spec any, s argtree.Slots, extra int) []int {
 	axes := make([]int, len(s.Arrays))
 	mapped := make([]bool, len(s.Arrays))
 	switch v := spec.(type) {
@@ -78,19 +78,20 @@ func perLeaf(op, what string, spec any, s argtree.Slots, extra int) []int {
 	for i, a := range s.Arrays {
 		switch {
 		case a == nil:
-		case !mapped[i]:
+		case !mapped[i]: // a scalar may be passed whole
 			out = append(out, unmapped)
 		default:
-			n := a.NDim() + extra
+			whole := fmt.Sprintf("%s %d", what, index)
+			n := s.NDim(op, whole, i) + extra
 			if n == 0 {
-				core.Failf(op, "%s %s is a scalar: it has no axis to map", what, s.Path(i))
+				core.Failf(op, "%s is a scalar: it has no axis to map", s.Name(whole, i))
 			}
 			ax := axes[i]
 			if ax < 0 {
 				ax += n
 			}
 			if ax < 0 || ax >= n {
-				core.Fail(op, nil, fmt.Errorf("%s %s: axis %d is out of range: it has axes %d to %d", what, s.Path(i), axes[i], -n, n-1))
+				core.Failf(op, "%s: axis %d is out of range: it has axes %d to %d", s.Name(whole, i), axes[i], -n, n-1)
 			}
 			out = append(out, ax)
 		}

@@ -37,7 +37,7 @@ func mapped(op string, fn reflect.Value, args []reflect.Value, params, results [
 	for i, a := range args {
 		slots[i] = argtree.Read(op, params[i], walk.Pointer(a))
 		arrays = slots[i].Present(arrays)
-		axes = append(axes, perLeaf(op, fmt.Sprintf("argument %d:", i), in[i], slots[i], 0)...)
+		axes = append(axes, perLeaf(op, "argument", i, in[i], slots[i], 0)...)
 	}
 	checkSizes(op, slots, arrays, axes)
 	var values []reflect.Value
@@ -56,7 +56,7 @@ func mapped(op string, fn reflect.Value, args []reflect.Value, params, results [
 		for i, v := range values {
 			outs[i] = argtree.Read(op, results[i], walk.Pointer(v))
 			ys = outs[i].Present(ys)
-			outAxes = append(outAxes, perLeaf(op, fmt.Sprintf("result %d:", i), out[i], outs[i], 1)...)
+			outAxes = append(outAxes, perLeaf(op, "result", i, out[i], outs[i], 1)...)
 		}
 		return ys, outAxes
 	}, arrays, axes)
@@ -85,7 +85,7 @@ func callFunc(fn reflect.Value, args []reflect.Value) []reflect.Value {
 
 // checkSizes fails unless something is mapped and all mapped axes have one size.
 func checkSizes(op string, slots []argtree.Slots, arrays []*core.Array, axes []int) {
-	size, first := -1, ""
+	size, firstOf, firstAt := -1, 0, 0
 	k := 0
 	for i, s := range slots {
 		for j, a := range s.Arrays {
@@ -97,12 +97,13 @@ func checkSizes(op string, slots []argtree.Slots, arrays []*core.Array, axes []i
 			if ax == unmapped {
 				continue
 			}
-			name := fmt.Sprintf("argument %d: %s", i, s.Path(j))
+			whole := fmt.Sprintf("argument %d", i)
 			switch n := a.Dim(ax); {
 			case size < 0:
-				size, first = n, name
+				size, firstOf, firstAt = n, i, j
 			case n != size:
-				core.Failf(op, "%s has size %d along its mapped axis %d, but %s has %d", name, n, ax, first, size)
+				core.Failf(op, "%s has size %d along its mapped axis %d, but %s has %d", s.Name(whole, j), n, ax,
+					slots[firstOf].Name(fmt.Sprintf("argument %d", firstOf), firstAt), size)
 			}
 		}
 	}

@@ -1,0 +1,52 @@
+package compile_test
+
+import (
+	"fmt"
+
+	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/core/random"
+	"github.com/adjoint-go/adjoint/transforms/compile"
+	"github.com/adjoint-go/adjoint/transforms/grad"
+)
+
+// A step of training is traced once and then repeated.
+func Example() {
+	type line struct{ W, B *core.Array }
+	loss := func(p line, x, y *core.Array) *core.Array { return x.Mul(p.W).Add(p.B).Sub(y).Square().Mean() }
+	step := compile.Of(func(p line, x, y *core.Array) line {
+		g := grad.Of(func(p line) *core.Array { return loss(p, x, y) })(p)
+		rate := core.Scalar[float32](0.1)
+		return line{p.W.Sub(g.W.Mul(rate)), p.B.Sub(g.B.Mul(rate))}
+	})
+	p := line{core.Scalar[float32](0), core.Scalar[float32](0)}
+	x, y := core.From([]float32{0, 1, 2, 3}), core.From([]float32{1, 3, 5, 7})
+	for range 300 {
+		p = step.Call(p, x, y)
+		core.Eval(p)
+	}
+	fmt.Printf("%.2f %.2f after %d trace\n", p.W.Item(), p.B.Item(), step.Stats().Traces)
+	// Output: 2.00 1.00 after 1 trace
+}
+
+// Captured state is read before, and written after, each call.
+func ExampleState() {
+	var rng struct{ Key *core.Array }
+	rng.Key = random.Key(1)
+	coin := compile.Of(func() *core.Array {
+		next, key := random.Split(rng.Key)
+		rng.Key = next
+		return random.Bernoulli(key, 0.5, 4)
+	}, compile.State(&rng))
+	a, b := coin.Call(), coin.Call()
+	fmt.Println(a.Shape(), core.Data[bool](a) != nil, coin.Stats().Traces, b.DType())
+	// Output: [4] true 1 bool
+}
+
+func ExampleShapeless() {
+	sum := compile.Of(func(x *core.Array) *core.Array { return x.Square().Sum() }, compile.Shapeless())
+	for _, n := range []int{2, 3, 4, 5} {
+		fmt.Print(sum.Call(core.Ones(core.Float32, n)).Item(), " ")
+	}
+	fmt.Println(sum.Stats().Entries)
+	// Output: 2 3 4 5 1
+}
