@@ -110,14 +110,14 @@ func (r *row) cases(i int, d core.DType, quick bool) []Case {
 	}
 	add(Compile, "")
 	exact := d == core.Float32 || d == core.Complex64
-	any := false
+	found := false
 	for _, l := range leaves {
 		if l.diff {
 			add(Grad, l.name)
-			any = true
+			found = true
 		}
 	}
-	if any && exact {
+	if found && exact {
 		add(CompiledGrad, "")
 		add(JVP, "")
 	}

@@ -14,12 +14,12 @@ import (
 func (s *subject) weights(results []value) ([]value, error) {
 	r := source(s.seed, s.name+"/weights")
 	out := make([]value, len(results))
-	any := false
+	found := false
 	for i, y := range results {
 		if !y.DType.IsInexact() {
 			continue
 		}
-		any = true
+		found = true
 		d := core.Float32
 		if y.DType == core.Complex64 {
 			d = core.Complex64
@@ -40,7 +40,7 @@ func (s *subject) weights(results []value) ([]value, error) {
 		}
 		out[i] = newValue(core.Spec{DType: d, Shape: y.Shape}, elems)
 	}
-	if !any {
+	if !found {
 		return nil, errors.New("the row gives a gradient to an op without a floating result")
 	}
 	return out, nil

@@ -12,7 +12,7 @@ import (
 	"github.com/adjoint-go/adjoint/transforms/vmap"
 )
 
-func iota(n ...int) arr {
+func counting(n ...int) arr {
 	size := 1
 	for _, d := range n {
 		size *= d
@@ -36,7 +36,7 @@ func TestShapelessRetracesForRankAndDType(t *testing.T) {
 // What is wrong when a stale size is repeated. Each must be right at every size,
 // or fail with ErrShapeless; MLX is silently wrong in several.
 func TestShapelessIsNeverStale(t *testing.T) {
-	w := iota(4, 4)
+	w := counting(4, 4)
 	cases := map[string]struct {
 		f     function
 		shape func(n int) []int
@@ -69,7 +69,7 @@ func TestShapelessIsNeverStale(t *testing.T) {
 		"unflatten":      {f: func(x arr) arr { return x.Unflatten(0, 2, -1) }, shape: func(n int) []int { return []int{2 * n} }},
 		"matmul":         {f: func(x arr) arr { return x.MatMul(w) }, shape: func(n int) []int { return []int{n, 4} }},
 		"batched matmul": {f: func(x arr) arr { return x.MatMul(w) }, shape: func(n int) []int { return []int{n, n + 1, 4} }},
-		"broadcast":      {f: func(x arr) arr { return x.Add(iota(4, 1)) }},
+		"broadcast":      {f: func(x arr) arr { return x.Add(counting(4, 1)) }},
 		"broadcast to":   {f: func(x arr) arr { return num(2).BroadcastTo(3).Mul(x.Sum()) }},
 		"ones like":      {f: func(x arr) arr { return x.OnesLike() }},
 		"zeros like":     {f: func(x arr) arr { return x.ZerosLike().Add(x) }},
@@ -102,7 +102,7 @@ func TestShapelessIsNeverStale(t *testing.T) {
 		for _, sizes := range [][]int{{4, 7, 3, 25, 2}, {7, 4, 2}, {3, 5, 6, 1, 3}, {1, 4, 1, 5}, {5, 3, 0, 4}} {
 			f := compile.Of(c.f, compile.Shapeless())
 			for _, n := range sizes {
-				x := iota(shape(n)...)
+				x := counting(shape(n)...)
 				want, wantErr := core.Try(func() arr { return c.f(x) })
 				got, err := core.Try(func() arr { return f.Call(x) })
 				if err != nil {

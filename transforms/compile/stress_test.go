@@ -201,7 +201,9 @@ func TestTrainingHoldsItsMemory(t *testing.T) {
 	t.Logf("%d steps: loss %.4f -> %.4f; resident %.1f -> %.1f MiB; active %d -> %d bytes",
 		steps, first, last, float64(before)/(1<<20), float64(after)/(1<<20), active, settled())
 	require.Less(t, last, first)
-	require.Less(t, after-before, 8<<20)
+	if !raced {
+		require.Less(t, after-before, 8<<20)
+	}
 	require.InDelta(t, active, settled(), 16<<10)
 	require.Equal(t, 1, step.Stats().Traces)
 }
