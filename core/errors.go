@@ -71,7 +71,7 @@ func (e *Error) Error() string {
 		}
 		b.WriteByte(')')
 	}
-	b.WriteString(": " + e.Err.Error())
+	b.WriteString(": " + strings.TrimPrefix(e.Err.Error(), "adjoint: "))
 	if at := e.At(); at != "" {
 		b.WriteString(" (" + at + ")")
 	}
