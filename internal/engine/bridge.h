@@ -32,6 +32,7 @@ static int64_t adjointScope(void) { return adjoint_api->scope(); }
 static void adjointScopeSet(int64_t s) { adjoint_api->scope_set(s); }
 static int adjointMemory(int what, uint64_t arg, uint64_t* out) { return adjoint_api->memory(what, arg, out); }
 static uint64_t adjointTraceCurrent(void) { return adjoint_api->trace_current(); }
+static void adjointTraceAbandon(void) { adjoint_api->trace_abandon(); }
 static uint64_t adjointThread(void) { return adjoint_api->thread(); }
 static int adjointTraceLive(uint64_t t) { return adjoint_api->trace_live(t); }
 static int adjointGrad(uint64_t fn, uint64_t tr, const uint64_t* in, uint64_t n, const uint32_t* w, uint64_t nw, uint64_t** out, uint64_t* nout) { return adjoint_api->grad(fn, tr, in, n, w, nw, out, nout); }

@@ -35,7 +35,15 @@ func handles(in *C.uint64_t, n C.uint64_t) []Handle {
 func adjointFunction(fn C.uint64_t, in *C.uint64_t, n C.uint64_t, out **C.uint64_t, nout *C.uint64_t) C.int {
 	c := callbacks.get(uint64(fn))
 	args := handles(in, n)
-	if !unlocked(func() { o, axes := c(args); reply(o, axes, out, nout) }) {
+	exited := true
+	defer func() {
+		if exited {
+			C.adjointTraceAbandon()
+		}
+	}()
+	ok := unlocked(func() { o, axes := c(args); reply(o, axes, out, nout) })
+	exited = false
+	if !ok {
 		return GoFailed
 	}
 	return OK
@@ -105,9 +113,8 @@ func sweepForeigns() {
 // locked to its thread.
 func call(f Callback, do func(fn C.uint64_t) C.int) int {
 	id := callbacks.put(f)
-	code := int(do(C.uint64_t(id)))
-	callbacks.drop(id)
-	return code
+	defer callbacks.drop(id) // also when f ends the goroutine
+	return int(do(C.uint64_t(id)))
 }
 
 func indices(w []uint32) *C.uint32_t { return (*C.uint32_t)(unsafe.Pointer(unsafe.SliceData(w))) }

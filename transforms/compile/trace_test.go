@@ -224,6 +224,7 @@ func TestPanicsAndExitsInEveryTransform(t *testing.T) {
 				w1(func(a arr) arr { return w2(func(b arr) arr { b.Exp(); panic(42) })(a) })(x)
 			})
 			alone(func() {
+				defer good() // so do deferred functions of a goroutine that ends
 				w1(func(a arr) arr { return w2(func(b arr) arr { b.Exp(); exit(); return b })(a) })(x)
 				t.Error(name, "came back from Goexit")
 			})

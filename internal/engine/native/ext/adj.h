@@ -99,6 +99,8 @@ typedef struct adj_api {
   // The innermost trace of this thread, and whether a trace is live on it.
   uint64_t (*trace_current)(void);
   bool (*trace_live)(uint64_t id);
+  // The function of the innermost trace ended its thread and will not return.
+  void (*trace_abandon)(void);
   // A number that no other live thread has.
   uint64_t (*thread)(void);
 } adj_api;

@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <deque>
 #include <sstream>
-#include <unordered_set>
 
 #include "mlx/scheduler.h"
 
@@ -83,8 +82,6 @@ static int64_t stream_default(int type, int index) {
 static int64_t main_stream; // of the best device
 static thread_local int64_t current_stream = -1; // what core.Using chose
 static thread_local int64_t thread_scope = 0;
-static thread_local std::vector<uint64_t> traces;
-static thread_local std::vector<array> tracers; // the marked inputs of the live traces
 static thread_local bool thread_ready = false;
 
 void ensure_thread() {
@@ -125,64 +122,13 @@ static void scope_set(int64_t s) {
   thread_scope = s;
 }
 
-LiveTrace::LiveTrace(uint64_t id, const std::vector<array>& in) : before_(tracers.size()) {
-  traces.push_back(id);
-  for (auto& a : in) {
-    if (a.is_tracer()) {
-      tracers.push_back(a);
-    }
-  }
-}
-LiveTrace::~LiveTrace() {
-  traces.pop_back();
-  tracers.erase(tracers.begin() + before_, tracers.end());
-}
-
-bool nested() {
-  return !traces.empty();
-}
-
-void mark(const std::vector<array>& first, const std::vector<array>& outputs) {
-  for (auto& a : tracers) {
-    a.set_tracer(true);
-  }
-  auto propagate = [](array& a) {
-    for (auto& in : a.inputs()) {
-      if (in.is_tracer()) {
-        a.set_tracer(true);
-        for (auto& s : a.siblings()) {
-          s.set_tracer(true);
-        }
-        return;
-      }
-    }
-  };
-  std::unordered_set<uintptr_t> known;
-  for (auto a : first) {
-    propagate(a);
-    known.insert(a.id());
-  }
-  for (auto& a : topological(outputs, [&](const array& a) {
-         return a.has_primitive() && !known.count(a.id());
-       })) {
-    propagate(a);
-  }
-}
-
-static bool trace_live(uint64_t id) {
-  return id == 0 || std::find(traces.begin(), traces.end(), id) != traces.end();
-}
-static uint64_t trace_current() {
-  return traces.empty() ? 0 : traces.back();
-}
-
 static uint64_t thread() {
   return reinterpret_cast<uint64_t>(&thread_ready);
 }
 
 static int64_t op(uint32_t id, uint64_t* w, uint64_t trace) {
   ensure_thread();
-  if (!trace_live(trace)) {
+  if (trace != 0 && !LiveTrace::has(trace)) {
     return ADJ_TRACE;
   }
   // The C API reports through its handler; what the trampoline itself throws
@@ -229,7 +175,7 @@ static void info(uint64_t h, int64_t* out) {
 
 static int eval_arrays(const uint64_t* h, uint64_t n, bool async, uint64_t trace) {
   ensure_thread();
-  if (!trace_live(trace)) {
+  if (trace != 0 && !LiveTrace::has(trace)) {
     return ADJ_TRACE;
   }
   return guarded([&] {
@@ -333,32 +279,6 @@ static const char* error() {
   return message.c_str();
 }
 
-std::vector<array> call_go(
-    uint64_t fn, uint64_t trace, const std::vector<array>& in, std::vector<int>* axes) {
-  LiveTrace live(trace, in);
-  std::vector<uint64_t> h;
-  for (auto& a : in) {
-    h.push_back(handle(a));
-  }
-  uint64_t *out = nullptr, nout = 0;
-  // Go owns the input handles from here on.
-  int code = go.function(fn, h.data(), h.size(), &out, &nout);
-  if (code) {
-    throw GoError{};
-  }
-  std::vector<array> r;
-  r.reserve(nout);
-  for (uint64_t i = 0; i < nout; i++) {
-    r.push_back(arr(out[i]));
-    delete reinterpret_cast<array*>(out[i]);
-    if (axes) {
-      axes->push_back((int)(int64_t)out[nout + i]);
-    }
-  }
-  std::free(out);
-  return r;
-}
-
 static adj_api api;
 
 } // namespace adj
@@ -429,9 +349,8 @@ extern "C" __attribute__((visibility("default"))) const adj_api* adj_open(
   api.scope = scope;
   api.scope_set = scope_set;
   api.memory = memory;
-  api.trace_current = trace_current;
-  api.trace_live = trace_live;
   api.thread = thread;
+  fill_traces(&api);
   fill_transforms(&api);
   fill_vmap(&api);
   fill_program(&api);

@@ -46,17 +46,21 @@ class LiveTrace {
   ~LiveTrace();
   LiveTrace(const LiveTrace&) = delete;
 
- private:
-  size_t before_;
-};
+  static bool any();
+  static bool has(uint64_t id);
+  static uint64_t current(); // the innermost, 0 for none
+  static void abandon(); // the innermost ended without its destructor
 
-// Nested says that a transform runs inside another trace, whose marks MLX's
-// derivatives wipe off whatever they walk over. An array without its mark loses
-// its graph when it is evaluated, and with it its gradient, so mark puts the
-// marks back on what outputs depend on, down to the live traces' inputs. first
-// are the transform's own inputs.
-bool nested();
-void mark(const std::vector<array>& first, const std::vector<array>& outputs);
+  // MLX's derivatives wipe the marks of outer traces off whatever they walk
+  // over. An array without its mark loses its graph when it is evaluated, and
+  // with it its gradient. mark puts the marks back on what outputs depend on,
+  // down to the live traces' inputs. first are the derivative's own inputs.
+  static void mark(const std::vector<array>& first, const std::vector<array>& outputs);
+
+ private:
+  struct Trace;
+  static thread_local Trace* innermost_;
+};
 
 // topological returns the arrays that outputs depend on, inputs first, one per
 // primitive, without recursion. enter says where to go on.
@@ -113,6 +117,7 @@ const Stream& stream(int64_t s);
 void ensure_thread();
 
 // Entries of the api that live in other files.
+void fill_traces(adj_api* api);
 void fill_transforms(adj_api* api);
 void fill_vmap(adj_api* api);
 void fill_program(adj_api* api);

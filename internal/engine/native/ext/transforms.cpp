@@ -68,9 +68,9 @@ class Marks {
     return derivatives;
   }
   ~Marks() {
-    if (nested()) {
+    if (LiveTrace::any()) {
       derivatives_.insert(derivatives_.end(), results_->begin(), results_->end());
-      mark(primals_, derivatives_);
+      LiveTrace::mark(primals_, derivatives_);
     }
   }
 
