@@ -78,10 +78,12 @@ func adamStep[P any](s state[P], g P) state[P] {
 	v := tree.Map2(s.Opt.V, g, func(v, g *core.Array) *core.Array {
 		return v.MulScalar(beta2).Add(g.Square().MulScalar(1 - beta2))
 	})
-	scale := t.RPowScalar(beta1).RSubScalar(1).RDivScalar(adamRate)
-	root := t.RPowScalar(beta2).RSubScalar(1).Rsqrt()
+	// The corrections are scalars: lr·m̂/(√v̂+ε) = scale·m/(√v+eps).
+	root := t.RPowScalar(beta2).RSubScalar(1).Sqrt()
+	scale := t.RPowScalar(beta1).RSubScalar(1).RDivScalar(adamRate).Mul(root)
+	eps := root.MulScalar(adamEps)
 	move := tree.Map2(m, v, func(m, v *core.Array) *core.Array {
-		return scale.Mul(m).Div(v.Sqrt().Mul(root).AddScalar(adamEps))
+		return scale.Mul(m).Div(v.Sqrt().Add(eps))
 	})
 	params := tree.Map2(s.Params, move, func(p, d *core.Array) *core.Array { return p.Sub(d) })
 	return state[P]{params, adam[P]{t, m, v}}
