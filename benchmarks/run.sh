@@ -1,13 +1,13 @@
 #!/bin/bash
 # run.sh [WORKLOAD...]: Adjoint and its peers on the workloads (default: those that
 # Adjoint has), one after another, then a markdown table.
-#   PEERS="adjoint mlx jax"   which peers; also mlx+openblas, torch-eager, torch-compile
+#   PEERS="mlx adjoint jax"   which peers; also mlx+openblas, torch-eager, torch-compile
 #   RUNS=1                    how often; the table has each cell's minimum and says the spread
 #   OUT=file.jsonl            where the lines go (default: $PB_WORK/results/TIME.jsonl)
 #   PB_WORK=folder            environments, inputs and results (default: out/bench in the repository)
 cd "$(dirname "$0")" || exit 1
 W=${PB_WORK:-$PWD/../out/bench}; export PB_WORK=$W
-PEERS=${PEERS:-adjoint mlx jax}
+PEERS=${PEERS:-mlx adjoint jax}
 mkdir -p "$W/results" "$W/tmp" "$W/data"
 export PYTHONDONTWRITEBYTECODE=1 PYTHONWARNINGS=ignore
 MLX=$W/mlx/bin/python; PY=$W/peers/bin/python; FAST=$W/libfastblas.so
