@@ -160,3 +160,19 @@ func Func(op string, f any) (v reflect.Value, params, results []Plan) {
 	}
 	return v, params, results
 }
+
+// Fill returns a copy of v with arrays in its slots.
+func Fill(op string, plan Plan, v reflect.Value, arrays []*core.Array) reflect.Value {
+	fresh := reflect.New(v.Type()).Elem()
+	fresh.Set(v)
+	Check(op, plan.Replace(walk.Pointer(fresh), arrays))
+	return fresh
+}
+
+// Call calls fn with one value per parameter, also when the last is variadic.
+func Call(fn reflect.Value, args []reflect.Value) []reflect.Value {
+	if fn.Type().IsVariadic() {
+		return fn.CallSlice(args)
+	}
+	return fn.Call(args)
+}

@@ -24,6 +24,19 @@ const (
 // most 1 KiB.
 const Small = 1 << 62
 
+// What Memory asks for.
+const (
+	MemActive = iota
+	MemPeak
+	MemCache
+	MemLimit
+	MemSetLimit
+	MemSetCacheLimit
+	MemSetWiredLimit
+	MemClearCache
+	MemResetPeak
+)
+
 // ErrClosed is returned by Enter after Close.
 var ErrClosed = errors.New("the engine is closed")
 

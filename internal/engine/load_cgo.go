@@ -162,19 +162,6 @@ func StreamSync(s int64) int { return int(C.adjointStreamSync(C.int64_t(s))) }
 func Scope() int64     { return int64(C.adjointScope()) }
 func ScopeSet(s int64) { C.adjointScopeSet(C.int64_t(s)) }
 
-// What Memory asks for.
-const (
-	MemActive = iota
-	MemPeak
-	MemCache
-	MemLimit
-	MemSetLimit
-	MemSetCacheLimit
-	MemSetWiredLimit
-	MemClearCache
-	MemResetPeak
-)
-
 // Memory reads or sets one figure of the allocator.
 func Memory(what int, arg uint64) (uint64, bool) {
 	var out C.uint64_t

@@ -15,19 +15,6 @@ var errNoCgo = errors.New("adjoint: this program was built without cgo and canno
 
 func open(string, *native.Manifest) error { return errNoCgo }
 
-// What Memory asks for.
-const (
-	MemActive = iota
-	MemPeak
-	MemCache
-	MemLimit
-	MemSetLimit
-	MemSetCacheLimit
-	MemSetWiredLimit
-	MemClearCache
-	MemResetPeak
-)
-
 // Graph and Program are never made without cgo.
 type (
 	Graph   uint64

@@ -9,7 +9,6 @@ import (
 
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/internal/argtree"
-	"github.com/adjoint-go/adjoint/internal/walk"
 )
 
 // Func is a compiled function. Call has the type of the function.
@@ -154,7 +153,7 @@ func (p *program) disabled(args []reflect.Value) []reflect.Value {
 
 func (p *program) inline(args []reflect.Value) []reflect.Value {
 	p.count(func(s *Stats) { s.Calls++; s.Inline++ })
-	return callFunc(p.fn, args)
+	return argtree.Call(p.fn, args)
 }
 
 func (p *program) count(f func(*Stats)) {
@@ -181,7 +180,7 @@ func (p *program) finish(e *entry, arrays []*core.Array) []reflect.Value {
 	for i, v := range e.values {
 		var filled []*core.Array
 		filled, arrays = e.slots[i].spread(arrays)
-		values[i] = fill(p.op, p.results[i], v, filled)
+		values[i] = argtree.Fill(p.op, p.results[i], v, filled)
 	}
 	for i, out := range p.out {
 		var filled []*core.Array
@@ -189,18 +188,4 @@ func (p *program) finish(e *entry, arrays []*core.Array) []reflect.Value {
 		argtree.Check(p.op, out.plan.Assign(out.v.UnsafePointer(), filled))
 	}
 	return values
-}
-
-func fill(op string, plan argtree.Plan, v reflect.Value, arrays []*core.Array) reflect.Value {
-	fresh := reflect.New(v.Type()).Elem()
-	fresh.Set(v)
-	argtree.Check(op, plan.Replace(walk.Pointer(fresh), arrays))
-	return fresh
-}
-
-func callFunc(fn reflect.Value, args []reflect.Value) []reflect.Value {
-	if fn.Type().IsVariadic() {
-		return fn.CallSlice(args)
-	}
-	return fn.Call(args)
 }

@@ -135,18 +135,18 @@ func (p *program) trace(prog *core.Program, r *request, mine *inProgress) core.R
 		for i := range r.args {
 			var filled []*core.Array
 			filled, x = slots[i].Take(x)
-			args[i] = fill(p.op, slots[i].Plan, r.args[i], filled)
+			args[i] = argtree.Fill(p.op, slots[i].Plan, r.args[i], filled)
 		}
 		var outs []*core.Array
 		p.substitute(slots[len(r.args):], x, func() {
-			values := callFunc(p.fn, args)
+			values := argtree.Call(p.fn, args)
 			e.values = make([]reflect.Value, len(values))
 			for i, v := range values {
 				s := argtree.Read(p.op, p.results[i], walk.Pointer(v))
 				outs = s.Present(outs)
 				e.slots = append(e.slots, present(s))
 				// The kept results hold no arrays of the trace.
-				e.values[i] = fill(p.op, p.results[i], v, make([]*core.Array, len(s.Arrays)))
+				e.values[i] = argtree.Fill(p.op, p.results[i], v, make([]*core.Array, len(s.Arrays)))
 			}
 			for _, out := range p.out {
 				s := out.slots(p.op)

@@ -47,9 +47,9 @@ func mapped(op string, fn reflect.Value, args []reflect.Value, params, results [
 		for i, s := range slots {
 			var filled []*core.Array
 			filled, x = s.Take(x)
-			inner[i] = fill(op, s.Plan, args[i], filled)
+			inner[i] = argtree.Fill(op, s.Plan, args[i], filled)
 		}
-		values = callFunc(fn, inner)
+		values = argtree.Call(fn, inner)
 		var ys []*core.Array
 		var outAxes []int
 		outs = make([]argtree.Slots, len(values))
@@ -63,24 +63,9 @@ func mapped(op string, fn reflect.Value, args []reflect.Value, params, results [
 	for i := range values {
 		var filled []*core.Array
 		filled, res = outs[i].Take(res)
-		values[i] = fill(op, outs[i].Plan, values[i], filled)
+		values[i] = argtree.Fill(op, outs[i].Plan, values[i], filled)
 	}
 	return values
-}
-
-// fill returns a copy of v with arrays in its slots.
-func fill(op string, plan argtree.Plan, v reflect.Value, arrays []*core.Array) reflect.Value {
-	fresh := reflect.New(v.Type()).Elem()
-	fresh.Set(v)
-	argtree.Check(op, plan.Replace(walk.Pointer(fresh), arrays))
-	return fresh
-}
-
-func callFunc(fn reflect.Value, args []reflect.Value) []reflect.Value {
-	if fn.Type().IsVariadic() {
-		return fn.CallSlice(args)
-	}
-	return fn.Call(args)
 }
 
 // checkSizes fails unless something is mapped and all mapped axes have one size.
