@@ -2,7 +2,6 @@
 GO ?= go
 LINT_VERSION := v2.15.0
 LINT := bin/golangci-lint
-RACE := ./core/... ./transforms/... ./plugins/... ./internal/walk/... ./internal/install/... ./nn/...
 
 .PHONY: help demo setup test race check lint bench generate fuzz conformance
 
@@ -20,8 +19,8 @@ test: setup ## run every test
 	CGO_ENABLED=0 $(GO) vet ./internal/engine/... ./plugins/sdk/...
 	$(GO) test ./...
 
-race: setup ## run the tests of the packages with goroutines under the race detector
-	$(GO) test -race $(RACE)
+race: setup ## run every test under the race detector
+	$(GO) test -race ./...
 
 conformance: setup ## check every op: eager, compiled, gradients, batches
 	$(GO) run ./cmd/adjoint conformance
