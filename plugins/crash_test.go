@@ -3,8 +3,10 @@ package plugins
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -118,9 +120,27 @@ func TestTwentyRestarts(t *testing.T) {
 	assert.LessOrEqual(t, len(sockets), 2, "the lock and at most one process's folder")
 }
 
+// halt stops the plugin's process, as a debugger does. The signal returns before
+// every thread has stopped, so where the system tells, halt waits for that.
+func halt(t *testing.T, p *Plugin) {
+	pid := pidOf(t, p)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	require.Eventually(t, func() bool {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		for _, thread := range threads {
+			text, err := os.ReadFile(thread)
+			_, rest, ok := strings.Cut(string(text), ") ")
+			if err == nil && ok && !strings.HasPrefix(rest, "T") {
+				return false
+			}
+		}
+		return true
+	}, 2*time.Second, time.Millisecond)
+}
+
 func TestStopOfAStoppedProcess(t *testing.T) {
 	p := load(t, "good", Options{})
-	require.NoError(t, syscall.Kill(pidOf(t, p), syscall.SIGSTOP))
+	halt(t, p)
 	begin := time.Now()
 	require.NoError(t, p.Stop())
 	assert.Less(t, time.Since(begin), 3*time.Second)
@@ -132,7 +152,7 @@ func TestStopOfAStoppedProcess(t *testing.T) {
 
 func TestHealthOfAStoppedProcess(t *testing.T) {
 	p := load(t, "good", Options{})
-	require.NoError(t, syscall.Kill(pidOf(t, p), syscall.SIGSTOP))
+	halt(t, p)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	var slow *TimeoutError
