@@ -74,16 +74,6 @@ var (
 	foreigns  table[*Foreign]
 )
 
-// Foreigns is the number of foreign ops that the engine still refers to.
-func Foreigns() int {
-	if opened {
-		sweepForeigns()
-	}
-	n := 0
-	foreigns.m.Range(func(any, any) bool { n++; return true })
-	return n
-}
-
 // evalErrors holds the latest errors of foreign evaluations: C carries only
 // their text, with a number in front.
 var evalErrors struct {

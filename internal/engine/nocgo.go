@@ -59,7 +59,6 @@ func (Program) Run([]byte, []Handle, bool) ([]Handle, uint64, int) { return nil,
 func (Program) Trace(Callback, uint64, []byte, []Handle, bool, int, uint64) ([]Handle, int) {
 	return nil, Failed
 }
-func sweepForeigns()                                                       {}
 func (*Foreign) Call(string, bool, []Handle, []int64, int) ([]Handle, int) { return nil, Failed }
 
 // Thread is never reached.

@@ -30,13 +30,3 @@ func failure(t *testing.T, f func()) *core.Error {
 	require.Contains(t, err.Error(), "_test.go:", "the error names no line of the test")
 	return e
 }
-
-// alone runs f on a goroutine of its own, which f may end, and waits.
-func alone(f func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f()
-	}()
-	<-done
-}

@@ -5,6 +5,7 @@
 #include "ext/engine.h"
 #include "mlx/backend/cpu/encoder.h"
 #include "mlx/primitives.h"
+#include "mlxc/convert.h"
 
 namespace adj {
 
@@ -179,11 +180,8 @@ static int foreign(
     }
     std::vector<Shape> shapes;
     std::vector<Dtype> dtypes;
-    static const Dtype table[] = {
-        bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64,
-        float16, float32, float64, bfloat16, complex64};
     for (uint64_t i = 0; i < results; i++) {
-      dtypes.push_back(table[*spec++]);
+      dtypes.push_back(mlxc::get((mlx_dtype)*spec++));
       int64_t rank = *spec++;
       shapes.emplace_back(spec, spec + rank);
       spec += rank;

@@ -2,6 +2,7 @@
 // calls hold lists of texts, which no row of the op table has.
 #include "ext/engine.h"
 #include "mlx/fast.h"
+#include "mlxc/convert.h"
 
 using namespace mlx::core;
 
@@ -29,9 +30,6 @@ struct Request {
   }
 
   explicit Request(uint64_t* w) {
-    static const Dtype table[] = {
-        bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64,
-        float16, float32, float64, bfloat16, complex64};
     Words in{w};
     name = in.text();
     source = in.text();
@@ -42,7 +40,7 @@ struct Request {
       arrays.push_back(*static_cast<array*>(in.array().ctx));
     }
     for (size_t n = in.word(); n > 0; n--) {
-      dtypes.push_back(table[in.dtype()]);
+      dtypes.push_back(mlxc::get(in.dtype()));
       Ints s = in.ints();
       shapes.emplace_back(s.p(), s.p() + s.n());
     }
@@ -57,7 +55,7 @@ struct Request {
       switch (in.word()) {
         case 0: args.emplace_back(key, in.integer()); break;
         case 1: args.emplace_back(key, in.word() != 0); break;
-        default: args.emplace_back(key, table[in.dtype()]);
+        default: args.emplace_back(key, mlxc::get(in.dtype()));
       }
     }
     auto o = in.opt_float();
