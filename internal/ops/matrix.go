@@ -44,7 +44,7 @@ var matrix = []Op{
 			{"func GatherMMSorted(a, b, lhs_indices, rhs_indices) sorted_indices=true", "is GatherMM for one list of indices that ascends, which may run faster."},
 		},
 		Shape: "(…a, m, k), (…b, k, n) → (indices…, m, n); indices count over the leading axes, flattened", Types: "real floating; indices are integers", Errors: "k differs, the indices do not broadcast, or " + outside, Source: "MLX gather_mm",
-		Diff: "a b", NoVmap: "MLX has none for GatherMM", JVPGap: "MLX has no forward rule for GatherMM", Cases: []string{
+		Diff: "a b", NoVmap: "MLX has none for GatherMM", Cases: []string{
 			"a:3x2x3; b:2x3x2; lhs_indices:4@idx3:uint32; rhs_indices:4@idx2:uint32",
 			"a:2x2x3; b:2x3x2; rhs_indices:2@idx2:uint32",
 			"a:2x2x3; b:2x3x2"}},
@@ -62,7 +62,7 @@ var matrix = []Op{
 	{Name: "block_masked_mm", Sym: "mlx_block_masked_mm", Cpp: "block_masked_mm", In: "a array, b array, block_size int, mask_out array?, mask_lhs array?, mask_rhs array?", Out: "y",
 		Go:    []Form{{"func BlockMaskedMM(a, b, block_size, mask_out, mask_lhs, mask_rhs)", "returns the matrix product of a and b with blocks of the result, of a or of b masked; block_size is 32 or 64, a nil mask keeps everything."}},
 		Shape: "(…, m, k), (…, k, n) → (…, m, n); a mask has one element per started block", Types: "real floating; a mask of bools drops blocks, one of numbers scales them", Errors: "another block size, or a mask of the wrong shape", Source: "MLX block_masked_mm",
-		Diff: "a b mask_lhs mask_rhs", NoVmap: "MLX has none for BlockMaskedMM", JVPGap: "MLX has no forward rule for BlockMaskedMM", Cases: []string{
+		Diff: "a b mask_lhs mask_rhs", NoVmap: "MLX has none for BlockMaskedMM", Cases: []string{
 			"a:3x4; b:4x2; block_size:32; mask_out:1x1@bool:bool",
 			"a:3x4; b:4x2; block_size:32; mask_lhs:1x1@pos; mask_rhs:1x1@pos",
 			"a:3x4; b:4x2; block_size:64"}},

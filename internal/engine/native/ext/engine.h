@@ -67,11 +67,6 @@ class LiveTrace {
 std::vector<array> topological(
     const std::vector<array>& outputs, const std::function<bool(const array&)>& enter);
 
-// shallow returns outputs preceded by stop_gradient nodes placed so that no
-// recursive walk over the result goes deeper than a few hundred levels; stop is
-// their number.
-std::vector<array> shallow(const std::vector<array>& outputs, size_t* stop);
-
 // A Graph is a recorded computation from placeholders to outputs that can be
 // repeated on other inputs. It holds primitives and constants, not the arrays
 // of the trace.
@@ -104,6 +99,22 @@ class Graph {
   std::vector<Node> nodes_;
   std::vector<uint32_t> outputs_;
 };
+
+// Batched is an array of which one axis is mapped; unmapped is none.
+constexpr int unmapped = -1;
+struct Batched {
+  array value;
+  int axis;
+};
+
+// vectorize repeats on inputs what was recorded from placeholders to results.
+std::vector<Batched> vectorize(
+    const std::vector<Batched>& inputs, const std::vector<array>& placeholders,
+    const std::vector<array>& results);
+// moved returns r mapped along axis, repeated size times if it is not mapped.
+array moved(const Batched& r, int axis, int size);
+
+const Stream& stream_of(const array& a);
 
 // Evaluation on the calling thread; see inline.cpp.
 void inline_init();

@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <mutex>
 
-#include "ext/engine.h"
+#include "ext/derive.h"
 #include "mlx/backend/cpu/encoder.h"
 #include "mlx/primitives.h"
 #include "mlxc/convert.h"
@@ -46,10 +46,10 @@ Buffer raw(array& a) {
 
 enum Rule { VJP, JVP, VMAP };
 
-class Foreign : public Primitive {
+class Foreign : public Own {
  public:
   Foreign(Stream s, std::shared_ptr<Owner> owner, std::string name, bool deterministic)
-      : Primitive(s), owner_(std::move(owner)), name_(std::move(name)), deterministic_(deterministic) {}
+      : Own(s), owner_(std::move(owner)), name_(std::move(name)), deterministic_(deterministic) {}
 
   void eval_cpu(const std::vector<array>& inputs, std::vector<array>& outputs) override {
     auto call = std::make_shared<Call>();

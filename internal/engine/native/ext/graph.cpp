@@ -40,37 +40,6 @@ std::vector<array> topological(
   return order;
 }
 
-std::vector<array> shallow(const std::vector<array>& outputs, size_t* stop) {
-  constexpr int step = 500;
-  *stop = 0;
-  std::unordered_map<uintptr_t, int> depth;
-  std::vector<array> stops;
-  for (auto& a : topological(outputs, [](const array& a) { return a.has_primitive(); })) {
-    int d = 0;
-    for (auto& in : a.inputs()) {
-      auto it = depth.find(in.id());
-      if (it != depth.end() && it->second >= d) {
-        d = it->second + 1;
-      }
-    }
-    // A level is stopped as soon as a chain reaches it, and counts from 0 again.
-    if (d >= step) {
-      stops.push_back(stop_gradient(a, a.primitive().stream()));
-      d = 0;
-    }
-    depth[a.id()] = d;
-    for (auto& s : a.siblings()) {
-      depth[s.id()] = d;
-    }
-  }
-  if (stops.empty()) {
-    return outputs;
-  }
-  *stop = stops.size();
-  stops.insert(stops.end(), outputs.begin(), outputs.end());
-  return stops;
-}
-
 Graph::Graph(
     const std::vector<array>& placeholders, const std::vector<array>& outputs,
     const std::function<void(const array&)>& constant) {

@@ -10,7 +10,7 @@
 #include <numeric>
 #include <unordered_map>
 
-#include "ext/engine.h"
+#include "ext/rules.h"
 #include "mlx/transforms_impl.h"
 
 namespace adj {
@@ -18,13 +18,6 @@ namespace adj {
 using namespace mlx::core;
 
 namespace {
-
-constexpr int unmapped = -1;
-
-struct Batched {
-  array value;
-  int axis;
-};
 
 bool named(const array& a, const char* name) {
   return std::strcmp(a.primitive().name(), name) == 0;
@@ -79,7 +72,8 @@ std::vector<Batched> batch(array& a, const std::vector<Batched>& in) {
   }
   std::vector<Batched> out;
   if (any) {
-    auto [v, ax] = a.primitive().vmap(values, axes);
+    auto* own = rules(a.primitive());
+    auto [v, ax] = own && own->vmap ? own->vmap(a.primitive(), values, axes) : a.primitive().vmap(values, axes);
     for (size_t i = 0; i < v.size(); i++) {
       out.push_back({v[i], ax[i]});
     }
@@ -101,18 +95,14 @@ std::vector<Batched> batch(array& a, const std::vector<Batched>& in) {
   return out;
 }
 
-// replace repeats on inputs what was traced from placeholders to results.
-std::vector<array> replace(
-    const std::vector<array>& inputs, const std::vector<array>& placeholders,
-    const std::vector<int>& in_axes, const std::vector<array>& results,
-    const std::vector<int>& out_axes) {
+} // namespace
+
+std::vector<Batched> vectorize(
+    const std::vector<Batched>& inputs, const std::vector<array>& placeholders,
+    const std::vector<array>& results) {
   std::unordered_map<uintptr_t, Batched> known;
-  int size = 0;
   for (size_t i = 0; i < inputs.size(); i++) {
-    if (in_axes[i] != unmapped) {
-      known.insert({placeholders[i].id(), {inputs[i], in_axes[i]}});
-      size = inputs[i].shape(in_axes[i]);
-    }
+    known.insert({placeholders[i].id(), inputs[i]});
   }
   auto order = topological(results, [&](const array& a) {
     return a.has_primitive() && !known.count(a.id());
@@ -134,37 +124,58 @@ std::vector<array> replace(
       known.insert({like[i].id(), out[i]});
     }
   }
-  std::vector<array> out;
-  for (size_t i = 0; i < results.size(); i++) {
-    auto it = known.find(results[i].id());
-    auto r = it == known.end() ? Batched{results[i], unmapped} : it->second;
-    auto s = r.value.has_primitive() ? r.value.primitive().stream() : stream(0);
-    if (r.axis == out_axes[i]) {
-      out.push_back(r.value);
-    } else if (out_axes[i] == unmapped) {
-      throw std::invalid_argument("a result with no out axis depends on a mapped argument");
-    } else if (r.axis == unmapped) {
-      auto shape = r.value.shape();
-      shape.insert(shape.begin() + out_axes[i], size);
-      out.push_back(broadcast_to(expand_dims(r.value, out_axes[i], s), shape, s));
-    } else {
-      out.push_back(moveaxis(r.value, r.axis, out_axes[i], s));
-    }
+  std::vector<Batched> out;
+  for (auto& r : results) {
+    auto it = known.find(r.id());
+    out.push_back(it == known.end() ? Batched{r, unmapped} : it->second);
   }
   return out;
 }
+
+array moved(const Batched& r, int axis, int size) {
+  auto s = stream_of(r.value);
+  if (r.axis == axis) {
+    return r.value;
+  }
+  if (axis == unmapped) {
+    throw std::invalid_argument("a result with no out axis depends on a mapped argument");
+  }
+  if (r.axis != unmapped) {
+    return moveaxis(r.value, r.axis, axis, s);
+  }
+  auto shape = r.value.shape();
+  shape.insert(shape.begin() + axis, size);
+  return broadcast_to(expand_dims(r.value, axis, s), shape, s);
+}
+
+namespace {
 
 int vmap_of(
     uint64_t fn, uint64_t trace, const uint64_t* in, const int* axes, uint64_t n,
     uint64_t** out, uint64_t* nout) {
   ensure_thread();
   return guarded([&] {
-    auto inputs = arrays(in, n);
+    auto all = arrays(in, n);
     std::vector<int> in_axes(axes, axes + n), out_axes;
-    auto traced = detail::vmap_trace(
-        [&](const std::vector<array>& x) { return call_go(fn, trace, x, &out_axes); },
-        inputs, in_axes);
-    give(replace(inputs, traced.first, in_axes, traced.second, out_axes), out, nout);
+    auto [placeholders, results] = detail::vmap_trace(
+        [&](const std::vector<array>& x) { return call_go(fn, trace, x, &out_axes); }, all, in_axes);
+    // The function was given the arrays that are not mapped themselves.
+    std::vector<Batched> mapped;
+    std::vector<array> stand;
+    int size = 0;
+    for (size_t i = 0; i < all.size(); i++) {
+      if (in_axes[i] != unmapped) {
+        mapped.push_back({all[i], in_axes[i]});
+        stand.push_back(placeholders[i]);
+        size = all[i].shape(in_axes[i]);
+      }
+    }
+    std::vector<array> out_arrays;
+    auto batched = vectorize(mapped, stand, results);
+    for (size_t i = 0; i < batched.size(); i++) {
+      out_arrays.push_back(moved(batched[i], out_axes[i], size));
+    }
+    give(std::move(out_arrays), out, nout);
   });
 }
 

@@ -1,0 +1,251 @@
+// Derivatives of recorded computations.
+//
+// The primitives have their rules; putting them together is done here. It
+// differs from MLX's own way in these points: the rules of rules.cpp come first,
+// an output may be named twice, cotangents may come after the function was
+// called, marks of outer traces stay, and nothing recurses.
+#include "ext/derive.h"
+
+#include <cstring>
+#include <unordered_set>
+
+#include "ext/rules.h"
+#include "mlx/transforms.h"
+
+namespace adj {
+
+using namespace mlx::core;
+
+static bool named(const array& a, const char* name) {
+  return std::strcmp(a.primitive().name(), name) == 0;
+}
+
+const Stream& stream_of(const array& a) {
+  return a.has_primitive() ? a.primitive().stream() : stream(0);
+}
+
+// flows says whether derivatives pass from an input to the outputs of a.
+static bool flows(const array& a, size_t input, bool forward) {
+  auto* own = dynamic_cast<const Own*>(&a.primitive());
+  return !own || own->flows(input, forward);
+}
+
+Tape::Tape(const std::vector<array>& outputs, const std::vector<array>& at, bool forward)
+    : at_(at), forward_(forward) {
+  for (auto& a : at) {
+    depends_.insert(a.id());
+  }
+  reaching_ = depends_;
+  auto order = topological(
+      outputs, [&](const array& a) { return a.has_primitive() && !reaching_.count(a.id()); });
+  auto insert = [](std::unordered_set<uintptr_t>& set, const array& a) {
+    set.insert(a.id());
+    for (auto& s : a.siblings()) {
+      set.insert(s.id());
+    }
+  };
+  for (auto& a : order) {
+    bool reaches = false;
+    for (auto& in : a.inputs()) {
+      reaches = reaches || reaching_.count(in.id());
+    }
+    if (!reaches) {
+      continue;
+    }
+    insert(reaching_, a);
+    traced_.push_back(a);
+    // The number of elements has no derivative; a mean of a shapeless trace asks for it.
+    if (named(a, "StopGradient") || named(a, "NumberOfElements")) {
+      continue;
+    }
+    if (!arguments(a).empty()) {
+      insert(depends_, a);
+      nodes_.push_back(a);
+    }
+  }
+}
+
+std::vector<int> Tape::arguments(const array& a) const {
+  std::vector<int> r;
+  for (size_t i = 0; i < a.inputs().size(); i++) {
+    if (depends_.count(a.inputs()[i].id()) && flows(a, i, forward_)) {
+      r.push_back(i);
+    }
+  }
+  return r;
+}
+
+void Tape::unmark() {
+  auto follow = [](array& a) {
+    bool tracer = false;
+    for (auto& in : a.inputs()) {
+      tracer = tracer || in.is_tracer();
+    }
+    a.set_tracer(tracer);
+    for (auto s : a.siblings()) {
+      s.set_tracer(tracer);
+    }
+  };
+  for (auto& a : at_) {
+    follow(a);
+  }
+  for (auto& a : traced_) {
+    follow(a);
+  }
+}
+
+static std::vector<array> vjp_rule(
+    Primitive& p, const std::vector<array>& primals, const std::vector<array>& cotangents,
+    const std::vector<int>& argnums, const std::vector<array>& outputs) {
+  if (auto* r = rules(p); r && r->vjp) {
+    return r->vjp(p, primals, cotangents, argnums, outputs);
+  }
+  return p.vjp(primals, cotangents, argnums, outputs);
+}
+
+static std::vector<array> jvp_rule(
+    Primitive& p, const std::vector<array>& primals, const std::vector<array>& tangents,
+    const std::vector<int>& argnums, const std::vector<array>& outputs) {
+  if (auto* r = rules(p); r && r->jvp) {
+    return r->jvp(p, primals, tangents, argnums, outputs);
+  }
+  return p.jvp(primals, tangents, argnums);
+}
+
+std::vector<std::optional<array>> Tape::pull(
+    const std::vector<array>& outputs, const std::vector<array>& cotangents) const {
+  std::unordered_map<uintptr_t, array> sum;
+  auto accumulate = [&](const array& to, const array& ct, const Stream& s) {
+    if (auto [it, fresh] = sum.insert({to.id(), ct}); !fresh) {
+      it->second = add(it->second, ct, s);
+    }
+  };
+  for (size_t i = 0; i < outputs.size(); i++) {
+    if (depends_.count(outputs[i].id())) {
+      auto& s = stream_of(outputs[i]);
+      accumulate(outputs[i], astype(cotangents[i], outputs[i].dtype(), s), s);
+    }
+  }
+  for (auto it = nodes_.rbegin(); it != nodes_.rend(); ++it) {
+    auto& a = *it;
+    auto results = a.outputs();
+    bool any = false;
+    for (auto& o : results) {
+      any = any || sum.count(o.id());
+    }
+    if (!any) {
+      continue;
+    }
+    auto s = a.primitive().stream();
+    std::vector<array> cts;
+    for (auto& o : results) {
+      auto found = sum.find(o.id());
+      cts.push_back(found == sum.end() ? zeros_like(o, s) : found->second);
+    }
+    auto argnums = arguments(a);
+    auto grads = vjp_rule(a.primitive(), a.inputs(), cts, argnums, results);
+    for (size_t i = 0; i < argnums.size(); i++) {
+      accumulate(a.inputs()[argnums[i]], grads.at(i), s);
+    }
+  }
+  std::vector<std::optional<array>> r;
+  for (auto& a : at_) {
+    auto it = sum.find(a.id());
+    r.push_back(it == sum.end() ? std::nullopt : std::optional<array>(it->second));
+  }
+  return r;
+}
+
+std::vector<std::optional<array>> Tape::push(
+    const std::vector<array>& outputs, const std::vector<array>& tangents) const {
+  std::unordered_map<uintptr_t, array> known;
+  for (size_t i = 0; i < at_.size(); i++) {
+    known.insert({at_[i].id(), tangents[i]});
+  }
+  for (auto& a : nodes_) {
+    auto argnums = arguments(a);
+    std::vector<array> given;
+    for (int i : argnums) {
+      given.push_back(known.at(a.inputs()[i].id()));
+    }
+    auto results = a.outputs();
+    auto found = jvp_rule(a.primitive(), a.inputs(), given, argnums, results);
+    for (size_t i = 0; i < results.size(); i++) {
+      known.insert({results[i].id(), i < found.size() ? found[i] : zeros_like(results[i], a.primitive().stream())});
+    }
+  }
+  std::vector<std::optional<array>> r;
+  for (auto& o : outputs) {
+    auto it = known.find(o.id());
+    r.push_back(it == known.end() ? std::nullopt : std::optional<array>(it->second));
+  }
+  return r;
+}
+
+std::vector<array> filled(
+    const std::vector<std::optional<array>>& values, const std::vector<array>& like) {
+  std::vector<array> r;
+  for (size_t i = 0; i < values.size(); i++) {
+    r.push_back(values[i] ? *values[i] : zeros_like(like[i], stream_of(like[i])));
+  }
+  return r;
+}
+
+std::vector<array> transposed(
+    Primitive& p, const std::vector<array>& primals, const std::vector<array>& tangents,
+    const std::vector<int>& argnums, const std::vector<array>& outputs) {
+  std::vector<array> u;
+  for (auto& o : outputs) {
+    u.push_back(array(o.shape(), o.dtype(), nullptr, {}));
+  }
+  auto grads = vjp_rule(p, primals, u, argnums, outputs);
+  auto r = filled(Tape(grads, u, false).pull(grads, tangents), outputs);
+  // Linear in u, so that nothing of u is left. What lies below the primals has
+  // nothing to do with u.
+  std::unordered_set<uintptr_t> below, left;
+  for (auto* list : {&primals, &outputs, &tangents}) {
+    for (auto& a : *list) {
+      below.insert(a.id());
+    }
+  }
+  for (auto& a : u) {
+    left.insert(a.id());
+  }
+  bool linear = true;
+  topological(r, [&](const array& a) {
+    linear = linear && !left.count(a.id());
+    return a.has_primitive() && !below.count(a.id());
+  });
+  if (!linear) {
+    throw std::invalid_argument("[jvp] Not implemented for " + std::string(p.name()) + ".");
+  }
+  return r;
+}
+
+// tracer returns an array that stands for a while a function is traced.
+static array tracer(const array& a) {
+  auto source = a;
+  if (!a.is_tracer() && a.has_primitive() && !a.inputs().empty() && named(a, "Copy")) {
+    source = a.inputs()[0];
+  }
+  auto t = copy(source, stream_of(a));
+  t.set_tracer(true);
+  return t;
+}
+
+void in_grad_tracing(
+    const std::vector<array>& in, const std::function<void(const std::vector<array>&)>& f) {
+  // Only a derivative tells MLX that one is being traced: one of nothing.
+  vjp(
+      [&](const std::vector<array>&) {
+        std::vector<array> x;
+        for (auto& a : in) {
+          x.push_back(tracer(a));
+        }
+        f(x);
+        return std::vector<array>{};
+      },
+      std::vector<array>{}, std::vector<array>{});
+}
+
+} // namespace adj

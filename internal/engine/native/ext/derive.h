@@ -1,0 +1,59 @@
+// Derivatives of recorded computations.
+#pragma once
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "ext/engine.h"
+
+namespace adj {
+
+// Own is a primitive of ours that chooses where derivatives flow.
+class Own : public mlx::core::Primitive {
+ public:
+  using Primitive::Primitive;
+  // flows says whether a derivative passes between an input and the outputs. An
+  // input that it does not pass to is not among a rule's argnums.
+  virtual bool flows(size_t input, bool forward) const {
+    return true;
+  }
+};
+
+// Tape is what leads from the arrays at to outputs.
+class Tape {
+ public:
+  Tape(const std::vector<array>& outputs, const std::vector<array>& at, bool forward);
+
+  // pull returns the gradients of outputs, weighted with their cotangents, with
+  // respect to each of at; none where there is no dependence. An output may be
+  // named many times.
+  std::vector<std::optional<array>> pull(
+      const std::vector<array>& outputs, const std::vector<array>& cotangents) const;
+  // push returns the tangents of outputs for tangents of at.
+  std::vector<std::optional<array>> push(
+      const std::vector<array>& outputs, const std::vector<array>& tangents) const;
+
+  // unmark ends the trace that began at the arrays at: what depends on them is a
+  // tracer only if it depends on one of an outer trace.
+  void unmark();
+
+ private:
+  std::vector<int> arguments(const array& a) const;
+
+  std::vector<array> at_;
+  bool forward_;
+  std::vector<array> traced_; // all that depends on at, also through a stop_gradient
+  std::vector<array> nodes_; // what has a derivative
+  std::unordered_set<uintptr_t> depends_, reaching_;
+};
+
+// filled puts zeros like like[i] where there is no value.
+std::vector<array> filled(
+    const std::vector<std::optional<array>>& values, const std::vector<array>& like);
+
+// in_grad_tracing calls f on tracers that stand for in; MLX then keeps the graph
+// of what is evaluated.
+void in_grad_tracing(
+    const std::vector<array>& in, const std::function<void(const std::vector<array>&)>& f);
+
+} // namespace adj
