@@ -22,6 +22,8 @@
 // silently. A pointer may be met once: tie weights by holding a layer once and
 // using it twice.
 //
+// A type whose arrays cannot be seen becomes a tree by [Register].
+//
 // # Paths
 //
 // Each leaf has a path, as in Blocks.2.Q.weight: field names or their tags
@@ -35,5 +37,6 @@
 // # Errors
 //
 // A tree that is none, trees that do not match and paths that are not there
-// panic with a [*core.Error], as operations do; [core.Catch] turns it into an error.
+// panic with a [*core.Error], as operations do; [core.Catch] turns it into an
+// error. What it wraps is an [*Error], which names the path and the Go type.
 package tree

@@ -53,3 +53,74 @@ func ExampleRavel() {
 	// [6]
 	// [25 36]
 }
+
+// attention keeps its arrays to itself.
+type attention struct {
+	weight *core.Array
+	heads  int
+}
+
+type shownAttention struct {
+	Weight *core.Array `tree:"weight"`
+	Heads  int
+}
+
+var _ = tree.Register(
+	func(a attention) shownAttention { return shownAttention{a.weight, a.heads} },
+	func(s shownAttention) attention { return attention{s.Weight, s.Heads} })
+
+func ExampleRegister() {
+	m := []attention{{core.Ones(core.Float32, 2, 2), 4}}
+	fmt.Println(tree.Paths(m))
+	twice := tree.Map(m, func(a *core.Array) *core.Array { return a.MulScalar(2) })
+	fmt.Println(core.Data[float32](twice[0].weight), twice[0].heads)
+	// Output:
+	// [0.weight]
+	// [2 2 2 2] 4
+}
+
+func ExampleSpread() {
+	m := MLP{Layers: []Linear{{W: core.Ones(core.Float32, 1), B: core.Ones(core.Float32, 1)}, {W: core.Ones(core.Float32, 1)}}}
+	rates := tree.Spread(map[string]float64{"": 0.001, "Layers.1": 0.01}, m)
+	for _, path := range tree.Paths(m) {
+		fmt.Println(path, rates[path])
+	}
+	// Output:
+	// Layers.0.weight 0.001
+	// Layers.0.bias 0.001
+	// Layers.1.weight 0.01
+}
+
+func ExampleMapPath() {
+	m := Linear{W: core.Ones(core.Float32, 2), B: core.Ones(core.Float32, 2)}
+	out := tree.MapPath(m, func(path string, a *core.Array) *core.Array {
+		if path == "bias" {
+			return a.ZerosLike()
+		}
+		return a
+	})
+	fmt.Println(core.Data[float32](out.W), core.Data[float32](out.B))
+	// Output: [1 1] [0 0]
+}
+
+func ExampleReduce() {
+	m := Linear{W: core.Ones(core.Float32, 2, 3), B: core.Ones(core.Float32, 2)}
+	squares := tree.Reduce(m, 0, func(sum float64, a *core.Array) float64 { return sum + a.Square().Sum().Item() })
+	fmt.Println(squares)
+	// Output: 8
+}
+
+func ExampleUnflatten() {
+	m := Linear{W: core.Ones(core.Float32, 2), B: core.Ones(core.Float32, 2)}
+	arrays := tree.Flatten(m)
+	arrays["weight"] = core.From([]float32{3, 4})
+	out, err := tree.Unflatten(m, arrays)
+	fmt.Println(core.Data[float32](out.W), err)
+
+	delete(arrays, "bias")
+	_, err = tree.Unflatten(m, arrays)
+	fmt.Println(err != nil)
+	// Output:
+	// [3 4] <nil>
+	// true
+}

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"fmt"
 	"iter"
 	"reflect"
 	"unsafe"
@@ -8,6 +9,10 @@ import (
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/internal/walk"
 )
+
+// Error says what is wrong with a tree, or with a type that is used as one: the
+// path, the Go type found there, and the reason.
+type Error = walk.Error
 
 var walker = walk.For[core.Array]()
 
@@ -91,8 +96,8 @@ func Map2[T any](a, b T, f func(a, b *core.Array) *core.Array) T {
 		case as[i] != nil && bs[i] != nil:
 			as[i] = f(as[i], bs[i])
 		case bs[i] != nil:
-			core.Failf(op, "at %s: the second tree has an array where the first has none; give it one, or leave it out with tree.Except",
-				p.Path(unsafe.Pointer(&a), i))
+			core.Fail(op, nil, &Error{Path: p.Path(unsafe.Pointer(&a), i),
+				Reason: "the second tree has an array where the first has none; give it one, or leave it out with tree.Except"})
 		}
 	}
 	return with(op, p, a, as)
@@ -109,11 +114,8 @@ func match(op string, p plan, a, b unsafe.Pointer) {
 	}
 	change, _, err := walker.DiffShapes(was, now)
 	check(op, err)
-	at := change.Path
-	if at == "" {
-		at = "the root"
-	}
-	core.Failf(op, "the trees differ in structure at %s: the first has %s, the second %s", at, change.Was, change.Now)
+	core.Fail(op, nil, &Error{Path: change.Path,
+		Reason: fmt.Sprintf("the trees differ in structure: the first has %s, the second %s", change.Was, change.Now)})
 }
 
 // Reduce folds f over the arrays of t in order.

@@ -124,9 +124,9 @@ func TestMap2(t *testing.T) {
 	assert.ErrorContains(t, err, "tree.Map2: at Blocks.0.W: the second tree has an array where the first has none")
 	b.Blocks = b.Blocks[:1]
 	err = caught(func() { tree.Map2(a, b, second) })
-	assert.ErrorContains(t, err, "tree.Map2: the trees differ in structure at Blocks: the first has a []tree_test.block of length 2, the second a []tree_test.block of length 1")
+	assert.ErrorContains(t, err, "tree.Map2: at Blocks: the trees differ in structure: the first has a []tree_test.block of length 2, the second a []tree_test.block of length 1")
 	err = caught(func() { tree.Map2[any](1, "x", second) })
-	assert.ErrorContains(t, err, "at the root: the first has a int, the second a string")
+	assert.ErrorContains(t, err, "at the root: the trees differ in structure: the first has a int, the second a string")
 }
 
 func TestOnlyExceptMerge(t *testing.T) {
@@ -153,7 +153,7 @@ func TestOnlyExceptMerge(t *testing.T) {
 	assert.ErrorContains(t, err, "tree_test.go:")
 	assert.ErrorContains(t, caught(func() { tree.Except(m, "Blocks.2") }), "tree.Except: at Blocks.2: no such path")
 	other.Head = nil
-	assert.ErrorContains(t, caught(func() { tree.Merge(m, other) }), "at Head: the first has a *tree_test.block, the second nil")
+	assert.ErrorContains(t, caught(func() { tree.Merge(m, other) }), "at Head: the trees differ in structure: the first has a *tree_test.block, the second nil")
 }
 
 func TestCloneSharesOnlyArrays(t *testing.T) {
@@ -232,6 +232,8 @@ func TestWhatIsNoTreePanicsWithATypedError(t *testing.T) {
 		var typed *core.Error
 		err := caught(f)
 		require.ErrorAs(t, err, &typed, want)
+		var why *tree.Error
+		require.ErrorAs(t, err, &why, want)
 		assert.ErrorContains(t, err, want)
 		assert.NotContains(t, err.Error(), "\n")
 	}

@@ -61,6 +61,12 @@ func BenchmarkRead(b *testing.B) {
 				leaves, _ = p.Flatten(leaves[:0], at)
 			}
 		})
+		b.Run(c.name+"/fresh", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = p.Flatten(nil, at)
+			}
+		})
 		b.Run(c.name+"/leaves+key", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -3,6 +3,7 @@ package walk
 import (
 	"fmt"
 	"reflect"
+	"sync/atomic"
 	"time"
 	"unsafe"
 )
@@ -20,6 +21,7 @@ const (
 	bitsOp   // n bytes, compared as they are
 	stringOp // static string
 	identOp  // func, chan, unsafe.Pointer: compared by address
+	viewOp   // a registered type
 )
 
 // op reads one thing at a fixed distance from the start of a value.
@@ -30,8 +32,9 @@ type op struct {
 	n     int    // arrayOp: elements; bitsOp: bytes
 	name  string // path from the value, empty when promoted or the value itself
 	typ   reflect.Type
-	elem  *node // what an array, slice, map or pointer holds
+	elem  *node // what an array, slice, map or pointer holds, or a registered type shows
 	key   *node // mapOp
+	view  *view // viewOp
 }
 
 // node is the compiled form of one Go type.
@@ -39,10 +42,11 @@ type node struct {
 	typ    reflect.Type
 	size   uintptr
 	id     uint64
-	holds  bool // whether it may lead to a leaf
-	direct bool // whether an interface holds it in its data word
-	ops    []op // all that a key has
-	slots  []op // those that may lead to a leaf
+	holds  bool         // whether it may lead to a leaf
+	direct bool         // whether an interface holds it in its data word
+	ops    []op         // all that a key has
+	slots  []op         // those that may lead to a leaf
+	last   atomic.Int32 // the most leaves that a value had
 }
 
 // plain reports whether a run of values is a run of bits.
@@ -52,9 +56,9 @@ func (n *node) plain() bool {
 
 // compiler makes the nodes of one type and of all that it is made of.
 type compiler struct {
-	leaf  reflect.Type
-	known func(reflect.Type) *node
-	made  map[reflect.Type]*node
+	*cache
+	made map[reflect.Type]*node
+	saw  []reflect.Type // what could have been registered before
 }
 
 func (c *compiler) isLeaf(t reflect.Type) bool {
@@ -72,7 +76,7 @@ func (c *compiler) node(t reflect.Type) (*node, *Error) {
 	if n := c.made[t]; n != nil {
 		return n, nil
 	}
-	if n := c.known(t); n != nil {
+	if n := c.load(t); n != nil {
 		return n, nil
 	}
 	n := &node{typ: t, size: t.Size(), holds: c.canHold(t), direct: inDataWord(t)}
@@ -103,7 +107,18 @@ func (c *compiler) add(n *node, o op) *Error {
 	if c.isBare(t) {
 		return fail("a %s held by value is no leaf; hold a *%s", t, c.leaf)
 	}
+	if t.PkgPath() != "" || t.Kind() == reflect.Pointer {
+		c.saw = append(c.saw, t)
+	}
 	var err *Error
+	if v, ok := c.views[t]; ok {
+		o.kind, o.view = viewOp, &v
+		if o.elem, err = c.child(v.typ, o.name); err != nil {
+			return err.shown(t)
+		}
+		n.ops = append(n.ops, o)
+		return nil
+	}
 	switch t.Kind() {
 	case reflect.Struct:
 		return c.addStruct(n, o)
@@ -158,7 +173,7 @@ func (c *compiler) addStruct(n *node, o op) *Error {
 		return err.within(o.name)
 	}
 	for i := range o.typ.NumField() {
-		f, err := readField(o.typ.Field(i))
+		f, err := c.readField(o.typ.Field(i))
 		if err != nil {
 			return err.within(o.name)
 		}
@@ -166,7 +181,7 @@ func (c *compiler) addStruct(n *node, o op) *Error {
 		if f.skipped || f.Name == "_" && !holds {
 			continue
 		}
-		if holds && !f.IsExported() && !promotes(f.StructField) {
+		if holds && !f.IsExported() && !c.promotes(f.StructField) {
 			return &Error{Path: join(o.name, f.Name), Type: f.Type,
 				Reason: fmt.Sprintf("an unexported field that could hold a *%s; export it, or leave it out with `tree:\"-\"`", c.leaf)}
 		}
@@ -195,6 +210,9 @@ func (c *compiler) search(t reflect.Type, met map[reflect.Type]bool) bool {
 		return false
 	}
 	met[t] = true
+	if v, ok := c.views[t]; ok {
+		return c.search(v.typ, met)
+	}
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Array:
 		return c.search(t.Elem(), met)

@@ -152,6 +152,10 @@ func (d *differ) op(o *op) (*Change, error) {
 		return d.elements(o.elem, uint64(o.n))
 	case ifaceOp:
 		return d.dynamic(true)
+	case viewOp:
+		if o.typ.Kind() != reflect.Pointer {
+			return d.node(o.elem)
+		}
 	}
 	return d.counted(o)
 }
@@ -259,7 +263,7 @@ func (d *differ) counted(o *op) (*Change, error) {
 		return d.elements(o.elem, was-1)
 	case o.kind == ptrOp && was == 2:
 		return nil, nil
-	case o.kind == ptrOp:
+	case o.kind == ptrOp || o.kind == viewOp:
 		return d.node(o.elem)
 	}
 	return d.entries(o, was-1, now-1)
@@ -271,7 +275,7 @@ func showLength(o *op, x uint64) string {
 		return "nil"
 	case o.kind == ptrOp && x == 2:
 		return "time.Local"
-	case o.kind == ptrOp:
+	case o.kind == ptrOp || o.kind == viewOp:
 		return "a " + o.typ.String()
 	}
 	return fmt.Sprintf("a %s of length %d", o.typ, x-1)

@@ -18,6 +18,9 @@
 // Slots come in the order of fields, indices and sorted map keys; nil pointers,
 // slices, maps and interfaces have none.
 //
+// A type whose leaves cannot be seen is registered with functions to and from a
+// type that shows them, see [Walker.Register]. It is walked as that one is.
+//
 // # Keys
 //
 // [Plan.Key] writes the structure and the statics of a value as bytes. Two

@@ -15,7 +15,7 @@ type field struct {
 }
 
 // readField reads the tag of a field. The error is about the tag alone.
-func readField(f reflect.StructField) (field, *Error) {
+func (c *compiler) readField(f reflect.StructField) (field, *Error) {
 	out := field{StructField: f, name: f.Name}
 	tag, tagged := f.Tag.Lookup("tree")
 	if tag == "-" {
@@ -23,7 +23,7 @@ func readField(f reflect.StructField) (field, *Error) {
 		return out, nil
 	}
 	name, options, _ := strings.Cut(tag, ",")
-	if promotes(f) && name == "" {
+	if c.promotes(f) && name == "" {
 		out.name = ""
 	}
 	if !tagged {
@@ -50,16 +50,19 @@ func readField(f reflect.StructField) (field, *Error) {
 }
 
 // promotes reports whether the fields below an embedded field appear at its
-// parent's level: for structs and pointers to structs, exported or not.
-func promotes(f reflect.StructField) bool {
+// parent's level: for structs and pointers to structs, exported or not. A
+// registered type has no fields.
+func (c *compiler) promotes(f reflect.StructField) bool {
 	if !f.Anonymous {
 		return false
 	}
 	t := f.Type
-	if t.Kind() == reflect.Pointer {
+	_, registered := c.views[t]
+	if t.Kind() == reflect.Pointer && !registered {
 		t = t.Elem()
+		_, registered = c.views[t]
 	}
-	return t.Kind() == reflect.Struct
+	return t.Kind() == reflect.Struct && !registered
 }
 
 // checkNames refuses a struct with two fields of one name: their leaves would share a path.
@@ -74,7 +77,7 @@ func (c *compiler) collectNames(t reflect.Type, via string, owners map[string]st
 	open[t] = true
 	defer delete(open, t)
 	for i := range t.NumField() {
-		f, err := readField(t.Field(i))
+		f, err := c.readField(t.Field(i))
 		if err != nil {
 			return err.within(via)
 		}

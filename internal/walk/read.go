@@ -11,8 +11,14 @@ func typed[L any](leaves []unsafe.Pointer) []*L { return *(*[]*L)(unsafe.Pointer
 // On an error dst is returned as it was.
 func (p Plan[L]) Flatten(dst []*L, v unsafe.Pointer) ([]*L, error) {
 	s := scan{c: p.c, want: wantLeaves, leaves: raw(dst)}
+	if dst == nil {
+		s.leaves = make([]unsafe.Pointer, 0, p.n.last.Load())
+	}
 	if err := s.run(p.n, v); err != nil {
 		return dst, err
+	}
+	if n := len(s.leaves); dst == nil && n > int(p.n.last.Load()) {
+		p.n.last.Store(int32(min(n, 1<<16)))
 	}
 	return typed[L](s.leaves), nil
 }

@@ -30,14 +30,14 @@ func (p Plan[L]) Assign(v unsafe.Pointer, leaves []*L) error {
 
 // write goes over the tree before it writes, since all that can fail fails there.
 func (p Plan[L]) write(v unsafe.Pointer, leaves []*L, through bool) error {
-	check := scan{c: p.c, want: wantCount}
+	check := scan{c: p.c, want: wantBuilt, leaves: raw(leaves)}
 	if err := check.run(p.n, v); err != nil {
 		return err
 	}
 	if check.slot != len(leaves) {
 		return &Error{Type: p.n.typ, Reason: fmt.Sprintf("has %d leaves, but was given %d", check.slot, len(leaves))}
 	}
-	w := writer{c: p.c, leaves: raw(leaves), through: through}
+	w := writer{c: p.c, leaves: raw(leaves), built: check.built, through: through}
 	w.node(p.n, v)
 	return nil
 }
@@ -46,6 +46,7 @@ func (p Plan[L]) write(v unsafe.Pointer, leaves []*L, through bool) error {
 type writer struct {
 	c       *cache
 	leaves  []unsafe.Pointer // those still to be written
+	built   []made           // those still to be written
 	through bool             // whether pointers keep what they point to
 }
 
@@ -67,6 +68,8 @@ func (w *writer) node(n *node, p unsafe.Pointer) {
 			w.pointer(o, (*unsafe.Pointer)(q))
 		case ifaceOp:
 			w.dynamic(o, q)
+		case viewOp:
+			w.put(o, q)
 		}
 	}
 }

@@ -23,7 +23,7 @@ const (
 	wantShape  // structure alone
 	wantPins   // addresses that the key compares
 	wantPlaces // calls visit with paths
-	wantCount  // of slots
+	wantBuilt  // registered values made of leaves
 )
 
 // scan is one pass over a tree.
@@ -34,6 +34,7 @@ type scan struct {
 	states []bool
 	key    []byte
 	pins   []unsafe.Pointer
+	built  []made           // in order
 	met    *pointers        // pointer nodes passed so far
 	twice  unsafe.Pointer   // the pointer node that was met twice
 	open   []unsafe.Pointer // static pointers on the way down
@@ -42,6 +43,7 @@ type scan struct {
 	done   bool // visit wants no more
 	slot   int
 	depth  int
+	views  int // registered values on the way down
 }
 
 // place is what a scan with wantPlaces visits.
@@ -157,6 +159,8 @@ func (s *scan) op(o *op, q unsafe.Pointer, state bool) *Error {
 			return s.sortedMap(o, q, state)
 		}
 		return s.staticMap(o, q)
+	case viewOp:
+		return s.shown(o, q, state)
 	}
 	return nil
 }
@@ -239,14 +243,24 @@ func (s *scan) pointer(o *op, to unsafe.Pointer, state bool) *Error {
 	if s.want&wantPlaces != 0 && !s.done {
 		s.done = !s.visit(place{kind: pointerPlace, path: string(s.path), addr: to})
 	}
+	if o.elem.size > 0 {
+		if err := s.meet(o, to); err != nil {
+			return err
+		}
+	}
+	return s.node(o.elem, to, state)
+}
+
+// meet passes a pointer node, which a tree holds once.
+func (s *scan) meet(o *op, to unsafe.Pointer) *Error {
 	if s.met == nil {
 		s.met = getPointers()
 	}
-	if o.elem.size > 0 && !s.met.add(to) {
+	if !s.met.add(to) {
 		s.twice = to
 		return &Error{Type: o.typ}
 	}
-	return s.node(o.elem, to, state)
+	return nil
 }
 
 func (s *scan) staticPointer(o *op, to unsafe.Pointer) *Error {

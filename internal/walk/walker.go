@@ -18,7 +18,7 @@ func For[L any]() Walker[L] {
 	if c, ok := caches.Load(leaf); ok {
 		return Walker[L]{c.(*cache)}
 	}
-	c, _ := caches.LoadOrStore(leaf, &cache{leaf: leaf})
+	c, _ := caches.LoadOrStore(leaf, &cache{leaf: leaf, views: map[reflect.Type]view{}, met: map[reflect.Type]bool{}})
 	return Walker[L]{c.(*cache)}
 }
 
@@ -106,8 +106,11 @@ type cache struct {
 	leaf  reflect.Type
 	nodes sync.Map // reflect.Type -> *node
 	ids   sync.Map // uint64 -> *node, for reading keys
-	mu    sync.Mutex
 	last  atomic.Uint64
+
+	mu    sync.Mutex
+	views map[reflect.Type]view // of registered types
+	met   map[reflect.Type]bool // what was compiled, so that it is too late to register it
 }
 
 func (c *cache) node(t reflect.Type) (*node, *Error) {
@@ -116,12 +119,20 @@ func (c *cache) node(t reflect.Type) (*node, *Error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	made := map[reflect.Type]*node{}
-	n, err := (&compiler{leaf: c.leaf, known: c.load, made: made}).node(t)
+	return c.fresh(t)
+}
+
+// fresh compiles t. c.mu is held.
+func (c *cache) fresh(t reflect.Type) (*node, *Error) {
+	k := &compiler{cache: c, made: map[reflect.Type]*node{}}
+	n, err := k.node(t)
 	if err != nil {
 		return nil, err
 	}
-	for t, n := range made {
+	for _, t := range k.saw {
+		c.met[t] = true
+	}
+	for t, n := range k.made {
 		n.id = c.last.Add(1)
 		c.ids.Store(n.id, n)
 		c.nodes.Store(t, n)
