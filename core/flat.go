@@ -203,6 +203,31 @@ func PushForward(op string, f FlatFunc, in []*Array, wrt []int, tangents []*Arra
 	return out[:len(out)/2], out[len(out)/2:]
 }
 
+// Linearize runs f on in and returns its results and the function from tangents
+// of in[wrt] to theirs, which are zeros for integers. The function may be called
+// many times.
+func Linearize(op string, f FlatFunc, in []*Array, wrt []int) (results []*Array, push func(tangents []*Array) []*Array) {
+	results, pull := PullBack(op, f, in, wrt)
+	// The pullback is linear in the cotangents, so its own pullback, taken
+	// anywhere, maps tangents to tangents.
+	zeros := make([]*Array, len(results))
+	var inexact []int
+	for i, r := range results {
+		zeros[i] = r.ZerosLike()
+		if r.DType().IsInexact() {
+			inexact = append(inexact, i)
+		}
+	}
+	_, back := PullBack(op, pull, zeros, inexact)
+	return results, func(tangents []*Array) []*Array {
+		out := append([]*Array(nil), zeros...)
+		for i, d := range back(tangents) {
+			out[inexact[i]] = d
+		}
+		return out
+	}
+}
+
 // Vectorize maps f over one axis of each of in (-1: the array is passed whole).
 // f returns with its results the axis along which each is stacked; -1 stands
 // for a result that does not depend on a mapped array and is returned as it is.

@@ -85,12 +85,45 @@ func TestMisuse(t *testing.T) {
 			_, p := grad.VJP(func(x arr) []arr { r := pair(x); return r[:] }, x)
 			p([]arr{x, num(1), num(1)})
 		}, says: "cotangent"},
-		"cotangent freed": {f: func() { _, p := grad.VJP(sum, x); c := num(1); c.Free(); p(c) }, is: core.ErrFreed},
-		"array by value":  {f: func() { grad.Of(func(a core.Array) arr { return num(1) }) }, says: "by value"},
-		"unexported":      {f: func() { grad.Of(func(a struct{ w arr }) arr { return num(1) }) }, says: "unexported"},
-		"result tree":     {f: func() { grad.ValueAndGradAux(func(a arr) (arr, struct{ w arr }) { return a, struct{ w arr }{} }) }, says: "unexported"},
-		"async":           {f: func() { grad.Of(func(x arr) arr { core.AsyncEval(x); return x.Sum() })(x) }, is: core.ErrTracer},
-		"no rule":         {f: func() { grad.Of(func(x arr) arr { return x.View(core.Int32).View(core.Float32).Sum() })(x) }, is: core.ErrNotDifferentiable},
+		"cotangent freed":     {f: func() { _, p := grad.VJP(sum, x); c := num(1); c.Free(); p(c) }, is: core.ErrFreed},
+		"nil option":          {f: func() { grad.Of(sum, nil) }, says: "option 0 is nil"},
+		"chunk of a gradient": {f: func() { grad.Of(sum, grad.Chunk(3)) }, says: "grad.Chunk is an option of"},
+		"chunk of nothing":    {f: func() { grad.JacRev(sum, grad.Chunk(0)) }, says: "grad.Chunk(0)"},
+		"nil JacRev":          {f: func() { grad.JacRev[arr](nil) }, says: "grad.JacRev: the function is nil"},
+		"nil JacFwd":          {f: func() { grad.JacFwd[arr](nil) }, says: "grad.JacFwd: the function is nil"},
+		"nil Hessian":         {f: func() { grad.Hessian(nil) }, says: "grad.Hessian: the function is nil"},
+		"nil HVP":             {f: func() { grad.HVP[arr](nil) }, says: "grad.HVP: the function is nil"},
+		"nil HVP2":            {f: func() { grad.HVP2[arr, arr](nil) }, says: "grad.HVP2: the function is nil"},
+		"nil Linearize":       {f: func() { grad.Linearize[arr, arr](nil, x) }, says: "grad.Linearize: the function is nil"},
+		"JacRev of integers":  {f: func() { grad.JacRev(func(x arr) arr { return x.AsType(core.Int32) })(x) }, says: "the result is int32[2]"},
+		"JacRev of complex":   {f: func() { grad.JacRev(func(x arr) arr { return x.AsType(core.Complex64) })(x) }, says: "the result is complex64[2]"},
+		"JacRev at complex":   {f: func() { grad.JacRev(func(x arr) arr { return x.Abs() })(x.AsType(core.Complex64)) }, says: "the argument is complex64[2]"},
+		"JacRev of nil":       {f: func() { grad.JacRev(func(x arr) arr { return nil })(x) }, says: "result", is: core.ErrNil},
+		"JacRev at nil":       {f: func() { grad.JacRev(sum)(nil) }, says: "no leaf"},
+		"JacFwd at complex":   {f: func() { grad.JacFwd(func(x arr) arr { return x.Abs() })(x.AsType(core.Complex64)) }, says: "the argument is complex64[2]"},
+		"JacFwd at integers":  {f: func() { grad.JacFwd(sum)(core.From([]int32{1})) }, says: "no leaf"},
+		"JacFwd at nil":       {f: func() { grad.JacFwd(sum)(nil) }, says: "no leaf"},
+		"JacFwd at freed":     {f: func() { y := vec(1); y.Free(); grad.JacFwd(sum)(y) }, is: core.ErrFreed},
+		"JacRev unexported":   {f: func() { grad.JacRev(func(struct{ w arr }) arr { return x }) }, says: "unexported"},
+		"JacFwd unexported":   {f: func() { grad.JacFwd(func(arr) (r struct{ w arr }) { return r }) }, says: "unexported"},
+		"Hessian of integers": {f: func() { grad.Hessian(func(x arr) arr { return x.AsType(core.Int32) })(x) }, says: "grad.Hessian: the result is int32[2]"},
+		"HVP of a vector":     {f: func() { grad.HVP(func(x arr) arr { return x })(x, x) }, says: "float32[2]"},
+		"HVP direction shape": {f: func() { grad.HVP(sum)(x, vec(1)) }, says: "grad.HVP: the tangent is float32[1], want float32[2]"},
+		"HVP no direction":    {f: func() { grad.HVP(sum)(x, nil) }, says: "every leaf of the direction is absent"},
+		"HVP not selected": {f: func() {
+			grad.HVP(func(p two) arr { return p.A.Sum().Mul(p.B.Sum()) }, grad.Only("A"))(two{x, x}, two{x, x})
+		}, says: "B is not selected"},
+		"linear tangent shape": {f: func() { _, p := grad.Linearize(sum, x); p(vec(1)) }, says: "float32[1], want float32[2]"},
+		"linear tangent freed": {f: func() { _, p := grad.Linearize(sum, x); c := vec(1, 2); c.Free(); p(c) }, is: core.ErrFreed},
+		"linear structure": {f: func() {
+			_, p := grad.Linearize(func(p []arr) arr { return p[0] }, []arr{x})
+			p([]arr{x, x})
+		}, says: "tangent"},
+		"array by value": {f: func() { grad.Of(func(a core.Array) arr { return num(1) }) }, says: "by value"},
+		"unexported":     {f: func() { grad.Of(func(a struct{ w arr }) arr { return num(1) }) }, says: "unexported"},
+		"result tree":    {f: func() { grad.ValueAndGradAux(func(a arr) (arr, struct{ w arr }) { return a, struct{ w arr }{} }) }, says: "unexported"},
+		"async":          {f: func() { grad.Of(func(x arr) arr { core.AsyncEval(x); return x.Sum() })(x) }, is: core.ErrTracer},
+		"no rule":        {f: func() { grad.Of(func(x arr) arr { return x.View(core.Int32).View(core.Float32).Sum() })(x) }, is: core.ErrNotDifferentiable},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

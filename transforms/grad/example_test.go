@@ -59,3 +59,67 @@ func ExampleStop() {
 	fmt.Println(grad.Of(f)(core.Scalar[float32](5)).Item())
 	// Output: 5
 }
+
+// The derivative at one point, applied to many directions: the function is
+// called once.
+func ExampleLinearize() {
+	y, push := grad.Linearize(func(x *core.Array) *core.Array { return x.Square() }, core.From([]float32{1, 2, 3}))
+	fmt.Println(core.Data[float32](y))
+	fmt.Println(core.Data[float32](push(core.From([]float32{1, 0, 0}))))
+	fmt.Println(core.Data[float32](push(core.From([]float32{0, 1, 10}))))
+	// Output:
+	// [1 4 9]
+	// [2 0 0]
+	// [0 4 60]
+}
+
+func ExampleJacRev() {
+	type layer struct{ W, B *core.Array }
+	x := core.From([]float32{5, 7})
+	f := func(l layer) *core.Array { return l.W.MatMul(x).Add(l.B) }
+	j := grad.JacRev(f)(layer{core.Ones(core.Float32, 3, 2), core.Zeros(core.Float32, 3)})
+	fmt.Println(j.W.Shape(), j.B.Shape())
+	fmt.Println(core.Data[float32](j.B))
+	// Output:
+	// [3 3 2] [3 3]
+	// [1 0 0 0 1 0 0 0 1]
+}
+
+func ExampleJacFwd() {
+	polar := func(p *core.Array) *core.Array {
+		p0 := p.Split(2, 0)
+		return core.Concatenate(0, p0[0].Mul(p0[1].Cos()), p0[0].Mul(p0[1].Sin()))
+	}
+	j := grad.JacFwd(polar)(core.From([]float32{2, 0}))
+	fmt.Println(core.Data[float32](j))
+	// Output: [1 0 0 2]
+}
+
+func ExampleHessian() {
+	f := func(x *core.Array) *core.Array { return x.Prod() }
+	h := grad.Hessian(f)(core.From([]float32{2, 3, 5}))
+	fmt.Println(h.Shape(), core.Data[float32](h))
+	// Output: [3 3] [0 5 3 5 0 2 3 2 0]
+}
+
+func ExampleHVP() {
+	f := func(x *core.Array) *core.Array { return x.Mul(x).Mul(x).Sum() }
+	hv := grad.HVP(f)(core.From([]float32{1, 2}), core.From([]float32{1, 10}))
+	fmt.Println(core.Data[float32](hv))
+	// Output: [6 120]
+}
+
+// Per-batch products of a network's Hessian: the second argument is the data.
+func ExampleHVP2() {
+	loss := func(w, x *core.Array) *core.Array { return w.Mul(x).Square().Sum() }
+	hv := grad.HVP2(loss)(core.From([]float32{1, 1}), core.From([]float32{1, 2}), core.From([]float32{1, 1}))
+	fmt.Println(core.Data[float32](hv))
+	// Output: [2 8]
+}
+
+func ExampleChunk() {
+	f := func(x *core.Array) *core.Array { return x.Square() }
+	j := grad.JacRev(f, grad.Chunk(1))(core.From([]float32{1, 2}))
+	fmt.Println(core.Data[float32](j))
+	// Output: [2 0 0 4]
+}

@@ -73,7 +73,7 @@ func build[A, B, X any](op string, isNil bool, f func(A, B) (*core.Array, X), op
 	argtree.PlanFor(op, reflect.TypeFor[A]())
 	argtree.PlanFor(op, reflect.TypeFor[B]())
 	argtree.PlanFor(op, reflect.TypeFor[X]())
-	sel := selectionOf(opts)
+	sel := configOf(op, opts)
 	return func(a A, b B) (*core.Array, A, X) {
 		sa, sb := argtree.Of(op, &a), argtree.Of(op, &b)
 		wrt := sel.choose(op, sa)
