@@ -37,6 +37,7 @@ static uint64_t adjointThread(void) { return adjoint_api->thread(); }
 static int adjointTraceLive(uint64_t t) { return adjoint_api->trace_live(t); }
 static int adjointGrad(uint64_t fn, uint64_t tr, const uint64_t* in, uint64_t n, const uint32_t* w, uint64_t nw, uint64_t** out, uint64_t* nout) { return adjoint_api->grad(fn, tr, in, n, w, nw, out, nout); }
 static int adjointVJP(uint64_t fn, uint64_t tr, const uint64_t* in, uint64_t n, const uint32_t* w, uint64_t nw, uint64_t* g, uint64_t** out, uint64_t* nout) { return adjoint_api->vjp(fn, tr, in, n, w, nw, g, out, nout); }
+static int adjointLinearize(uint64_t fn, uint64_t tr, const uint64_t* in, uint64_t n, const uint32_t* w, uint64_t nw, uint64_t* g, uint64_t** out, uint64_t* nout) { return adjoint_api->linearize(fn, tr, in, n, w, nw, g, out, nout); }
 static int adjointGraphRun(uint64_t g, const uint64_t* in, uint64_t n, uint64_t** out, uint64_t* nout) { return adjoint_api->graph_run(g, in, n, out, nout); }
 static void adjointGraphFree(uint64_t g) { adjoint_api->graph_free(g); }
 static int adjointJVP(uint64_t fn, uint64_t tr, const uint64_t* in, uint64_t n, const uint32_t* w, uint64_t nw, const uint64_t* t, uint64_t** out, uint64_t* nout) { return adjoint_api->jvp(fn, tr, in, n, w, nw, t, out, nout); }

@@ -45,8 +45,11 @@ func TraceCurrent() uint64                                            { return 0
 func TraceLive(uint64) bool                                           { return false }
 func Grad(Callback, uint64, []Handle, []uint32) ([]Handle, int)       { return nil, Failed }
 func VJP(Callback, uint64, []Handle, []uint32) ([]Handle, Graph, int) { return nil, 0, Failed }
-func (Graph) Run([]Handle) ([]Handle, int)                            { return nil, Failed }
-func (Graph) Free()                                                   {}
+func Linearize(Callback, uint64, []Handle, []uint32) ([]Handle, Graph, int) {
+	return nil, 0, Failed
+}
+func (Graph) Run([]Handle) ([]Handle, int) { return nil, Failed }
+func (Graph) Free()                        {}
 func JVP(Callback, uint64, []Handle, []uint32, []Handle) ([]Handle, int) {
 	return nil, Failed
 }

@@ -134,12 +134,24 @@ func Grad(f Callback, trace uint64, in []Handle, wrt []uint32) ([]Handle, int) {
 type Graph uint64
 
 // VJP runs f on in and returns its results and the graph from cotangents to the
-// gradients of wrt.
+// gradients of wrt. With its results f returns a mark of each: -1 for one that
+// has no derivative.
 func VJP(f Callback, trace uint64, in []Handle, wrt []uint32) ([]Handle, Graph, int) {
 	var out *C.uint64_t
 	var n, g C.uint64_t
 	code := call(f, func(fn C.uint64_t) C.int {
 		return C.adjointVJP(fn, C.uint64_t(trace), words(in), C.uint64_t(len(in)), indices(wrt), C.uint64_t(len(wrt)), &g, &out, &n)
+	})
+	return block(out, n), Graph(g), code
+}
+
+// Linearize runs f on in and returns its results and the graph from tangents of
+// wrt to those of the results.
+func Linearize(f Callback, trace uint64, in []Handle, wrt []uint32) ([]Handle, Graph, int) {
+	var out *C.uint64_t
+	var n, g C.uint64_t
+	code := call(f, func(fn C.uint64_t) C.int {
+		return C.adjointLinearize(fn, C.uint64_t(trace), words(in), C.uint64_t(len(in)), indices(wrt), C.uint64_t(len(wrt)), &g, &out, &n)
 	})
 	return block(out, n), Graph(g), code
 }

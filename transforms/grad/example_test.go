@@ -96,10 +96,10 @@ func ExampleJacFwd() {
 }
 
 func ExampleHessian() {
-	f := func(x *core.Array) *core.Array { return x.Prod() }
-	h := grad.Hessian(f)(core.From([]float32{2, 3, 5}))
+	f := func(x *core.Array) *core.Array { return x.Square().Sum().Square() }
+	h := grad.Hessian(f)(core.From([]float32{1, 2}))
 	fmt.Println(h.Shape(), core.Data[float32](h))
-	// Output: [3 3] [0 5 3 5 0 2 3 2 0]
+	// Output: [2 2] [28 16 16 52]
 }
 
 func ExampleHVP() {

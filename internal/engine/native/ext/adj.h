@@ -66,9 +66,14 @@ typedef struct adj_api {
   // grad: the first result is the scalar loss, the others have no gradient.
   int (*grad)(uint64_t fn, uint64_t trace, const uint64_t* in, uint64_t n,
       const uint32_t* wrt, uint64_t nwrt, uint64_t** out, uint64_t* nout);
-  // vjp: *pullback is a graph from cotangents to gradients, see graph_run.
+  // vjp: *pullback is a graph from cotangents to gradients, see graph_run. The
+  // reply of the functions of vjp, linearize and jvp holds a mark of each result
+  // behind the results: -1 for one without a derivative.
   int (*vjp)(uint64_t fn, uint64_t trace, const uint64_t* in, uint64_t n,
       const uint32_t* wrt, uint64_t nwrt, uint64_t* pullback, uint64_t** out, uint64_t* nout);
+  // linearize: *pushforward is a graph from tangents to the results' tangents.
+  int (*linearize)(uint64_t fn, uint64_t trace, const uint64_t* in, uint64_t n,
+      const uint32_t* wrt, uint64_t nwrt, uint64_t* pushforward, uint64_t** out, uint64_t* nout);
   int (*graph_run)(uint64_t g, const uint64_t* in, uint64_t n, uint64_t** out, uint64_t* nout);
   void (*graph_free)(uint64_t g);
   int (*jvp)(uint64_t fn, uint64_t trace, const uint64_t* in, uint64_t n,

@@ -162,7 +162,26 @@ std::vector<std::optional<array>> Tape::push(
   for (size_t i = 0; i < at_.size(); i++) {
     known.insert({at_[i].id(), tangents[i]});
   }
-  for (auto& a : nodes_) {
+  std::unordered_set<uintptr_t> needed;
+  for (auto& o : outputs) {
+    needed.insert(o.id());
+  }
+  std::vector<bool> wanted(nodes_.size());
+  for (size_t i = nodes_.size(); i-- > 0;) {
+    for (auto& o : nodes_[i].outputs()) {
+      wanted[i] = wanted[i] || needed.count(o.id());
+    }
+    if (wanted[i]) {
+      for (auto& in : nodes_[i].inputs()) {
+        needed.insert(in.id());
+      }
+    }
+  }
+  for (size_t n = 0; n < nodes_.size(); n++) {
+    if (!wanted[n]) {
+      continue;
+    }
+    auto& a = nodes_[n];
     auto argnums = arguments(a);
     std::vector<array> given;
     for (int i : argnums) {

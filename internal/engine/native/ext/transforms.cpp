@@ -47,16 +47,18 @@ class Marks {
 };
 
 // differentiate runs fn on in, with tracers at the places wrt, and calls derive with the
-// tape of its results while their graph is alive.
+// tape of its results while their graph is alive. kinds, when asked for, receives the
+// function's word on each result: -1 for one without a derivative.
 static void differentiate(
     uint64_t fn, uint64_t trace, const std::vector<array>& in, const std::vector<int>& wrt, bool forward,
-    std::vector<array>* results, const std::function<std::vector<array>(const Tape&)>& derive,
+    std::vector<array>* results, std::vector<int>* kinds,
+    const std::function<std::vector<array>(const Tape&)>& derive,
     std::vector<array>* derivatives) {
   ensure_thread();
   Marks marks(results);
   in_grad_tracing(pick(in, wrt), [&](const std::vector<array>& x) {
     marks.begin(x);
-    *results = call_go(fn, trace, with(in, wrt, x));
+    *results = call_go(fn, trace, with(in, wrt, x), kinds);
     Tape tape(*results, x, forward);
     tape.unmark();
     *derivatives = marks.end(derive(tape));
@@ -74,12 +76,36 @@ static int grad(
     auto all = arrays(in, n);
     auto at = indices(wrt, nwrt);
     std::vector<array> results, grads;
-    differentiate(fn, trace, all, at, false, &results, [&](const Tape& tape) {
+    differentiate(fn, trace, all, at, false, &results, nullptr, [&](const Tape& tape) {
       return filled(tape.pull({results.at(0)}, {array(1.0f)}), pick(all, at));
     }, &grads);
     results.insert(results.end(), grads.begin(), grads.end());
     give(std::move(results), out, nout);
   });
+}
+
+// placeholders returns arrays without a value, one like each of arrays.
+static std::vector<array> placeholders(const std::vector<array>& like) {
+  std::vector<array> r;
+  for (auto& a : like) {
+    r.push_back(array(a.shape(), a.dtype(), nullptr, {}));
+  }
+  return r;
+}
+
+// derived returns the results that have a derivative.
+static std::vector<array> derived(const std::vector<array>& results, const std::vector<int>& kinds) {
+  std::vector<array> r;
+  for (size_t i = 0; i < results.size(); i++) {
+    if (kinds[i] >= 0) {
+      r.push_back(results[i]);
+    }
+  }
+  return r;
+}
+
+static uint64_t record(const std::vector<array>& in, const std::vector<array>& out) {
+  return reinterpret_cast<uint64_t>(new Graph(in, out, [](const array&) {}));
 }
 
 static int vjp_of(
@@ -88,14 +114,32 @@ static int vjp_of(
   return guarded([&] {
     auto all = arrays(in, n);
     auto at = indices(wrt, nwrt);
-    std::vector<array> results, placeholders, grads;
-    differentiate(fn, trace, all, at, false, &results, [&](const Tape& tape) {
-      for (auto& a : results) {
-        placeholders.push_back(array(a.shape(), a.dtype(), nullptr, {}));
-      }
-      return filled(tape.pull(results, placeholders), pick(all, at));
+    std::vector<array> results, cotangents, grads;
+    std::vector<int> kinds;
+    differentiate(fn, trace, all, at, false, &results, &kinds, [&](const Tape& tape) {
+      auto outs = derived(results, kinds);
+      cotangents = placeholders(outs);
+      return filled(tape.pull(outs, cotangents), pick(all, at));
     }, &grads);
-    *pullback = reinterpret_cast<uint64_t>(new Graph(placeholders, grads, [](const array&) {}));
+    *pullback = record(cotangents, grads);
+    give(std::move(results), out, nout);
+  });
+}
+
+static int linearize(
+    uint64_t fn, uint64_t trace, const uint64_t* in, uint64_t n,
+    const uint32_t* wrt, uint64_t nwrt, uint64_t* pushforward, uint64_t** out, uint64_t* nout) {
+  return guarded([&] {
+    auto all = arrays(in, n);
+    auto at = indices(wrt, nwrt);
+    auto tangents = placeholders(pick(all, at));
+    std::vector<array> results, found;
+    std::vector<int> kinds;
+    differentiate(fn, trace, all, at, true, &results, &kinds, [&](const Tape& tape) {
+      auto outs = derived(results, kinds);
+      return filled(tape.push(outs, tangents), outs);
+    }, &found);
+    *pushforward = record(tangents, found);
     give(std::move(results), out, nout);
   });
 }
@@ -114,8 +158,10 @@ static int jvp_of(
     const uint32_t* wrt, uint64_t nwrt, const uint64_t* tangents, uint64_t** out, uint64_t* nout) {
   return guarded([&] {
     std::vector<array> results, found;
-    differentiate(fn, trace, arrays(in, n), indices(wrt, nwrt), true, &results, [&](const Tape& tape) {
-      return filled(tape.push(results, arrays(tangents, nwrt)), results);
+    std::vector<int> kinds;
+    differentiate(fn, trace, arrays(in, n), indices(wrt, nwrt), true, &results, &kinds, [&](const Tape& tape) {
+      auto outs = derived(results, kinds);
+      return filled(tape.push(outs, arrays(tangents, nwrt)), outs);
     }, &found);
     results.insert(results.end(), found.begin(), found.end());
     give(std::move(results), out, nout);
@@ -125,6 +171,7 @@ static int jvp_of(
 void fill_transforms(adj_api* api) {
   api->grad = grad;
   api->vjp = vjp_of;
+  api->linearize = linearize;
   api->graph_run = graph_run;
   api->graph_free = graph_free;
   api->jvp = jvp_of;
