@@ -76,16 +76,6 @@ class Graph {
   // array that is used and does not depend on a placeholder.
   Graph(const std::vector<array>& placeholders, const std::vector<array>& outputs,
       const std::function<void(const array&)>& constant);
-  // Repeats the computation. infer asks the primitives for the shapes.
-  std::vector<array> run(const std::vector<array>& in, bool infer) const;
-  // same returns the name of the first op that differs, or nothing.
-  std::string difference(const Graph& other) const;
-  void eval_constants();
-  size_t nodes() const {
-    return nodes_.size();
-  }
-
- private:
   struct Node {
     bool broadcast;
     std::shared_ptr<mlx::core::Primitive> primitive;
@@ -93,6 +83,27 @@ class Graph {
     std::vector<mlx::core::Shape> shapes;
     std::vector<mlx::core::Dtype> dtypes;
   };
+  Graph(size_t inputs, std::vector<array> constants, std::vector<Node> nodes,
+      std::vector<uint32_t> outputs);
+  // Repeats the computation. infer asks the primitives for the shapes.
+  std::vector<array> run(const std::vector<array>& in, bool infer) const;
+  // same returns the name of the first op that differs, or nothing.
+  std::string difference(const Graph& other) const;
+  void eval_constants();
+  size_t inputs() const {
+    return inputs_;
+  }
+  const std::vector<array>& constants() const {
+    return constants_;
+  }
+  const std::vector<Node>& nodes() const {
+    return nodes_;
+  }
+  const std::vector<uint32_t>& outputs() const {
+    return outputs_;
+  }
+
+ private:
   // Slots: the inputs, the constants, then the results of the nodes in order.
   size_t inputs_ = 0, slots_ = 0;
   std::vector<array> constants_;

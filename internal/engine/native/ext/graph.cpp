@@ -111,6 +111,19 @@ Graph::Graph(
   }
 }
 
+Graph::Graph(
+    size_t inputs, std::vector<array> constants, std::vector<Node> nodes,
+    std::vector<uint32_t> outputs)
+    : inputs_(inputs),
+      slots_(inputs + constants.size()),
+      constants_(std::move(constants)),
+      nodes_(std::move(nodes)),
+      outputs_(std::move(outputs)) {
+  for (auto& n : nodes_) {
+    slots_ += n.shapes.size();
+  }
+}
+
 std::vector<array> Graph::run(const std::vector<array>& in, bool infer) const {
   std::vector<array> slots;
   slots.reserve(slots_);

@@ -1,10 +1,12 @@
 // Programs: the traces of one compiled function, by key.
+#include <algorithm>
 #include <cstdlib>
 #include <list>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "ext/engine.h"
+#include "ext/passes.h"
 #include "mlx/export.h"
 #include "mlx/transforms_impl.h"
 
@@ -17,7 +19,8 @@ namespace {
 struct Entry {
   std::string key;
   uint64_t tag;
-  Graph graph;
+  Graph graph; // as it was recorded, which is what other transforms see
+  Optimised fast; // what runs at the sizes of the trace
   bool shapeless;
   std::vector<Shape> traced; // shapeless: the sizes of the first trace
   bool trusted = false; // shapeless: a second trace at other sizes agreed
@@ -144,7 +147,8 @@ static int program_run(
     }
     p.entries.splice(p.entries.begin(), p.entries, it->second);
     *tag = e.tag;
-    give(e.graph.run(in, !same), out, nout);
+    bool tracing = std::any_of(in.begin(), in.end(), [](const array& a) { return a.is_tracer(); });
+    give(tracing || !same ? e.graph.run(in, !same) : e.fast.graph.run(in, false), out, nout);
   });
   return failed ? failed : code;
 }
@@ -180,7 +184,8 @@ static int program_trace(
       p.entries.erase(it->second);
       p.index.erase(it);
     }
-    p.entries.push_front(Entry{k, tag, std::move(g), shapeless, sizes(in)});
+    auto fast = optimise(g);
+    p.entries.push_front(Entry{k, tag, std::move(g), std::move(fast), shapeless, sizes(in)});
     p.index[k] = p.entries.begin();
     while (p.entries.size() > limit) {
       evicted.push_back(p.entries.back().tag);

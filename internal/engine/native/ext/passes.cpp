@@ -1,0 +1,169 @@
+// Passes over recorded graphs: duplicates, and what nothing needs.
+#include "ext/passes.h"
+
+#include <algorithm>
+#include <numeric>
+#include <string_view>
+#include <typeinfo>
+#include <unordered_map>
+
+namespace adj {
+
+using namespace mlx::core;
+
+// pass_through says where the results of a node that computes nothing come from:
+// the first of as many inputs as it has results. It returns -1 for other nodes.
+static int pass_through(const Graph::Node& n) {
+  std::string_view name = n.primitive->name();
+  if (name == "StopGradient" || name == "Copy") {
+    return 0;
+  }
+  // A custom rule matters to transforms only, which repeat the recorded graph.
+  if (name == "CustomTransforms") {
+    return (int)(n.in.size() - n.shapes.size());
+  }
+  return -1;
+}
+
+// key holds what equal nodes have in common, except for the primitive's state.
+static std::string key(const Graph::Node& n, const std::vector<uint32_t>& in) {
+  std::string k;
+  auto put = [&](uint64_t v) { k.append(reinterpret_cast<char*>(&v), sizeof v); };
+  auto& p = *n.primitive;
+  put(typeid(p).hash_code());
+  put((uint64_t)p.stream().device.type << 32 | (uint32_t)p.stream().index);
+  put(in.size());
+  for (auto i : in) {
+    put(i);
+  }
+  for (size_t i = 0; i < n.shapes.size(); i++) {
+    put((uint64_t)n.dtypes[i].val() << 32 | n.shapes[i].size());
+    for (auto d : n.shapes[i]) {
+      put(d);
+    }
+  }
+  return k;
+}
+
+// value_key tells the value of a constant with one element, by its bits.
+static std::string value_key(const array& a) {
+  if (a.size() != 1 || !a.is_available()) {
+    return "";
+  }
+  std::string k(a.data<char>(), a.itemsize());
+  k.push_back((char)a.dtype().val());
+  k.push_back((char)a.ndim());
+  return k;
+}
+
+Graph merge(const Graph& g, size_t* merged) {
+  std::vector<uint32_t> same; // the slot to use in place of each slot
+  std::unordered_map<std::string, uint32_t> values;
+  for (uint32_t i = 0; i < g.inputs(); i++) {
+    same.push_back(i);
+  }
+  for (auto& c : g.constants()) {
+    uint32_t slot = same.size();
+    auto k = value_key(c);
+    same.push_back(k.empty() ? slot : values.emplace(k, slot).first->second);
+  }
+  std::unordered_map<std::string, std::vector<std::pair<const Graph::Node*, uint32_t>>> known;
+  auto nodes = g.nodes();
+  for (auto& n : nodes) {
+    for (auto& i : n.in) {
+      i = same[i];
+    }
+    uint32_t first = same.size();
+    auto stay = [&] {
+      for (uint32_t i = 0; i < n.shapes.size(); i++) {
+        same.push_back(first + i);
+      }
+    };
+    if (int from = pass_through(n); from >= 0) {
+      for (size_t i = 0; i < n.shapes.size(); i++) {
+        same.push_back(n.in[from + i]);
+      }
+      ++*merged;
+      continue;
+    }
+    auto& alike = known[key(n, n.in)];
+    auto twin = std::find_if(alike.begin(), alike.end(), [&](auto& o) {
+      auto &a = *o.first->primitive, &b = *n.primitive;
+      return typeid(a) == typeid(b) && a.is_equivalent(b);
+    });
+    if (twin == alike.end()) {
+      alike.emplace_back(&n, first);
+      stay();
+      continue;
+    }
+    for (uint32_t i = 0; i < n.shapes.size(); i++) {
+      same.push_back(twin->second + i);
+    }
+    ++*merged;
+  }
+  auto outputs = g.outputs();
+  for (auto& o : outputs) {
+    o = same[o];
+  }
+  return Graph(g.inputs(), g.constants(), std::move(nodes), std::move(outputs));
+}
+
+Graph sweep(const Graph& g, size_t* dead) {
+  std::vector<uint32_t> first; // the first result of each node
+  uint32_t slots = g.inputs() + g.constants().size();
+  for (auto& n : g.nodes()) {
+    first.push_back(slots);
+    slots += n.shapes.size();
+  }
+  std::vector<bool> used(slots);
+  for (auto o : g.outputs()) {
+    used[o] = true;
+  }
+  std::vector<bool> keep(g.nodes().size());
+  for (size_t i = keep.size(); i-- > 0;) {
+    auto& n = g.nodes()[i];
+    for (size_t k = 0; k < n.shapes.size(); k++) {
+      keep[i] = keep[i] || used[first[i] + k];
+    }
+    for (auto s : n.in) {
+      used[s] = used[s] || keep[i];
+    }
+  }
+  std::vector<uint32_t> moved(slots);
+  std::iota(moved.begin(), moved.begin() + g.inputs(), 0);
+  uint32_t next = g.inputs();
+  std::vector<array> constants;
+  for (size_t i = 0; i < g.constants().size(); i++) {
+    if (used[g.inputs() + i]) {
+      moved[g.inputs() + i] = next++;
+      constants.push_back(g.constants()[i]);
+    }
+  }
+  std::vector<Graph::Node> nodes;
+  for (size_t i = 0; i < keep.size(); i++) {
+    if (!keep[i]) {
+      ++*dead;
+      continue;
+    }
+    nodes.push_back(g.nodes()[i]);
+    for (auto& s : nodes.back().in) {
+      s = moved[s];
+    }
+    for (size_t k = 0; k < nodes.back().shapes.size(); k++) {
+      moved[first[i] + k] = next++;
+    }
+  }
+  auto outputs = g.outputs();
+  for (auto& o : outputs) {
+    o = moved[o];
+  }
+  return Graph(g.inputs(), std::move(constants), std::move(nodes), std::move(outputs));
+}
+
+Optimised optimise(const Graph& recorded) {
+  size_t merged = 0, dead = 0;
+  auto g = sweep(merge(recorded, &merged), &dead);
+  return Optimised{std::move(g), {}, {}, merged, dead > merged ? dead - merged : 0};
+}
+
+} // namespace adj
