@@ -50,6 +50,8 @@ func TestMisuse(t *testing.T) {
 		"freed loss":          {f: func() { grad.Of(func(x arr) arr { l := x.Sum(); l.Free(); return l })(x) }, says: "grad.Of: the result", is: core.ErrFreed},
 		"nil function":        {f: func() { grad.Of[arr](nil) }, says: "nil"},
 		"nil function 2":      {f: func() { grad.ValueAndGradAux2[arr, arr, arr](nil) }, says: "nil"},
+		"nil vjp aux":         {f: func() { grad.VJPAux[arr, arr, arr](nil, x) }, says: "grad.VJPAux: the function is nil"},
+		"nil jvp aux":         {f: func() { grad.JVPAux[arr, arr, arr](nil, x, x) }, says: "grad.JVPAux: the function is nil"},
 		"nil vjp":             {f: func() { grad.VJP[arr, arr](nil, x) }, says: "nil"},
 		"nil jvp":             {f: func() { grad.JVP[arr, arr](nil, x, x) }, says: "nil"},
 		"nil argument":        {f: func() { grad.Of(sum)(nil) }, says: "no leaf"},

@@ -123,3 +123,31 @@ func ExampleChunk() {
 	fmt.Println(core.Data[float32](j))
 	// Output: [2 0 0 4]
 }
+
+// In a test: require.NoError(t, grad.Check(f, x, grad.Checking{})).
+func ExampleCheck() {
+	f := func(x *core.Array) *core.Array { return x.Tanh().Square().Sum() }
+	fmt.Println(grad.Check(f, core.From([]float32{0.5, -1}), grad.Checking{}))
+	// Output: <nil>
+}
+
+func ExampleCompare() {
+	f := func(x *core.Array) *core.Array { return x.Square().Sum() }
+	r := grad.Compare(f, core.From([]float32{3}), grad.Checking{})
+	fmt.Printf("%v %v, %.1f\n", r.OK(), r.Method, r.Leaves[0].Forward.Want)
+	// Output: true central differences, 6.0
+}
+
+func ExampleVJPAux() {
+	f := func(x *core.Array) (*core.Array, string) { return x.Square(), "squared" }
+	y, pull, note := grad.VJPAux(f, core.From([]float32{3}))
+	fmt.Println(y.Item(), pull(core.From([]float32{1})).Item(), note)
+	// Output: 9 6 squared
+}
+
+func ExampleJVPAux() {
+	f := func(x *core.Array) (*core.Array, string) { return x.Square(), "squared" }
+	y, d, note := grad.JVPAux(f, core.Scalar[float32](3), core.Scalar[float32](1))
+	fmt.Println(y.Item(), d.Item(), note)
+	// Output: 9 6 squared
+}

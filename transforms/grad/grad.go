@@ -8,10 +8,6 @@ import (
 	"github.com/adjoint-go/adjoint/internal/argtree"
 )
 
-// none stands for the second argument, or the auxiliary result, that a form of
-// the transform does not have.
-type none struct{}
-
 // Of returns a function that computes the gradient of f, which must return a
 // floating-point scalar. Errors: f is nil or its argument's type is no tree
 // (when wrapped); the result is not a scalar, no leaf has a gradient, or an
@@ -88,10 +84,7 @@ func build[A, B, X any](op string, isNil bool, f func(A, B) (*core.Array, X), op
 			auxSlots = argtree.Of(op, &aux)
 			return auxSlots.Present([]*core.Array{loss})
 		}, sb.Present(sa.Present(nil)), places(sa, wrt))
-		g := make([]*core.Array, len(sa.Arrays))
-		for i, w := range wrt {
-			g[w] = grads[i]
-		}
+		g := scatter(len(sa.Arrays), wrt, grads)
 		filled, _ := auxSlots.Take(results[1:])
 		return results[0], argtree.With(op, sa.Plan, a, g), argtree.With(op, auxSlots.Plan, aux, filled)
 	}

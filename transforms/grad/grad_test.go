@@ -126,6 +126,34 @@ func TestAuxiliaryResults(t *testing.T) {
 	require.Equal(t, []float32{2, 2}, floats(outer(x)))
 }
 
+func TestBehaviour19_AuxiliaryResultsOfVJPAndJVP(t *testing.T) {
+	// An auxiliary result may have no derivative rule.
+	f := func(x arr) (arr, map[string]arr) {
+		return x.Square(), map[string]arr{"bits": x.View(core.Int32).View(core.Float32), "twice": x.Add(x), "none": nil}
+	}
+	x := vec(1, 2)
+	y, pull, aux := grad.VJPAux(f, x)
+	require.Equal(t, []float32{1, 4}, floats(y))
+	require.Equal(t, []float32{1, 2}, floats(aux["bits"]))
+	require.Nil(t, aux["none"])
+	for range 2 {
+		require.Equal(t, []float32{20, 4}, floats(pull(vec(10, 1))))
+	}
+	y, d, aux := grad.JVPAux(f, x, vec(10, 1))
+	require.Equal(t, []float32{1, 4}, floats(y))
+	require.Equal(t, []float32{20, 4}, floats(d))
+	require.Equal(t, []float32{2, 4}, floats(aux["twice"]))
+	// It still is a function of the outer argument.
+	require.Equal(t, []float32{2, 2}, floats(grad.Of(func(x arr) arr {
+		_, _, aux := grad.VJPAux(f, x)
+		return aux["twice"].Sum()
+	})(x)))
+	require.Equal(t, []float32{2, 2}, floats(grad.Of(func(x arr) arr {
+		_, _, aux := grad.JVPAux(f, x, x)
+		return aux["twice"].Sum()
+	})(x)))
+}
+
 func TestOneArrayInManySlots(t *testing.T) {
 	type three struct {
 		A, B arr

@@ -27,7 +27,7 @@ func jacRev[A any](op string, f func(A) *core.Array, opts []Option) func(A) A {
 		sa := argtree.Of(op, &a)
 		wrt := c.choose(op, sa)
 		arrays := core.Tidy(func() []*core.Array {
-			t := trace[A, *core.Array]{op: op, f: f, a: a, slots: sa}
+			t := trace[A, *core.Array, none]{op: op, f: withNone(f), a: a, slots: sa}
 			size := 0
 			for _, w := range wrt {
 				s := sa.Spec(op, "the argument", w)
@@ -36,7 +36,7 @@ func jacRev[A any](op string, f func(A) *core.Array, opts []Option) func(A) A {
 			}
 			var y core.Spec
 			_, pull := core.PullBack(op, func(in []*core.Array) []*core.Array {
-				out := t.flat(in)
+				out := t.flatResult(in)
 				y = resultSpec(op, t.r)
 				requireReal(op, "the result", y, "take its real and imaginary parts, or use grad.VJP")
 				return out
@@ -82,9 +82,9 @@ func jacFwd[R any](op string, f func(*core.Array) R, opts []Option) func(*core.A
 		wrt := c.choose(op, sx)
 		xs := sx.Spec(op, "the argument", 0)
 		requireReal(op, "the argument", xs, "use grad.JVP")
-		t := trace[*core.Array, R]{op: op, f: f, a: x, slots: sx}
+		t := trace[*core.Array, R, none]{op: op, f: withNone(f), a: x, slots: sx}
 		arrays := core.Tidy(func() []*core.Array {
-			results, push := core.Linearize(op, t.flat, sx.Present(nil), wrt)
+			results, push := core.Linearize(op, t.flatResult, sx.Present(nil), wrt)
 			size := bytesOf(xs)
 			axes := make([]int, len(results))
 			for i, r := range results {

@@ -14,8 +14,18 @@ import (
 // structure, shape or dtype is not a's, or an operation on the way has no
 // forward rule.
 func JVP[A, R any](f func(A) R, a, tangent A) (value, dvalue R) {
-	const op = "grad.JVP"
-	if f == nil {
+	value, dvalue, _ = jvp("grad.JVP", f == nil, withNone(f), a, tangent)
+	return value, dvalue
+}
+
+// JVPAux is [JVP] for a function with an auxiliary result, which is passed
+// through without a derivative.
+func JVPAux[A, R, X any](f func(A) (R, X), a, tangent A) (value, dvalue R, aux X) {
+	return jvp("grad.JVPAux", f == nil, f, a, tangent)
+}
+
+func jvp[A, R, X any](op string, isNil bool, f func(A) (R, X), a, tangent A) (value, dvalue R, aux X) {
+	if isNil {
 		core.Failf(op, "the function is nil")
 	}
 	sa := argtree.Of(op, &a)
@@ -23,9 +33,9 @@ func JVP[A, R any](f func(A) R, a, tangent A) (value, dvalue R) {
 	if len(wrt) == 0 {
 		core.Failf(op, "every tangent is absent: give one for at least one floating-point leaf")
 	}
-	t := trace[A, R]{op: op, f: f, a: a, slots: sa}
-	results, dresults := core.PushForward(op, t.flat, sa.Present(nil), places(sa, wrt), tangents)
-	return t.result(results), t.tangent(dresults)
+	t := trace[A, R, X]{op: op, f: f, a: a, slots: sa}
+	results, dresults, auxes := core.PushForwardAux(op, t.flat, sa.Present(nil), places(sa, wrt), tangents)
+	return t.result(results), t.tangent(dresults), t.auxiliary(auxes)
 }
 
 // Linearize calls f and returns its result and its derivative at a: a linear
@@ -35,14 +45,17 @@ func JVP[A, R any](f func(A) R, a, tangent A) (value, dvalue R) {
 // nil, no leaf has a derivative, an operation has no derivative rule, or a
 // tangent's structure, shape or dtype is not a's.
 func Linearize[A, R any](f func(A) R, a A, opts ...Option) (R, func(tangent A) R) {
-	const op = "grad.Linearize"
+	return linearize("grad.Linearize", f, a, opts)
+}
+
+func linearize[A, R any](op string, f func(A) R, a A, opts []Option) (R, func(tangent A) R) {
 	if f == nil {
 		core.Failf(op, "the function is nil")
 	}
 	sa := argtree.Of(op, &a)
 	wrt := configOf(op, opts).choose(op, sa)
-	t := trace[A, R]{op: op, f: f, a: a, slots: sa}
-	results, push := core.Linearize(op, t.flat, sa.Present(nil), places(sa, wrt))
+	t := trace[A, R, none]{op: op, f: withNone(f), a: a, slots: sa}
+	results, push := core.Linearize(op, t.flatResult, sa.Present(nil), places(sa, wrt))
 	// A copy of its own: the caller may write to the argument's slices and maps.
 	like := argtree.With(op, sa.Plan, a, sa.Arrays)
 	sa = argtree.Of(op, &like)
@@ -93,39 +106,4 @@ func tangentsOf[A any](op string, sa argtree.Slots, tangent *A, specs ...core.Sp
 		at, tangents = append(at, i), append(tangents, t)
 	}
 	return at, tangents
-}
-
-// trace is one call of a function of trees as one of lists of arrays.
-type trace[A, R any] struct {
-	op    string
-	f     func(A) R
-	a     A
-	slots argtree.Slots // of a
-
-	r       R
-	results argtree.Slots // of r
-}
-
-func (t *trace[A, R]) flat(in []*core.Array) []*core.Array {
-	filled, _ := t.slots.Take(in)
-	t.r = t.f(argtree.With(t.op, t.slots.Plan, t.a, filled))
-	t.results = argtree.Of(t.op, &t.r)
-	return t.results.Present(nil)
-}
-
-// result is the function's result with arrays in its slots.
-func (t *trace[A, R]) result(arrays []*core.Array) R {
-	filled, _ := t.results.Take(arrays)
-	return argtree.With(t.op, t.results.Plan, t.r, filled)
-}
-
-// tangent is like result, with no array where there is no derivative.
-func (t *trace[A, R]) tangent(arrays []*core.Array) R {
-	filled, _ := t.results.Take(arrays)
-	for i, x := range filled {
-		if x != nil && !x.DType().IsInexact() {
-			filled[i] = nil
-		}
-	}
-	return argtree.With(t.op, t.results.Plan, t.r, filled)
 }

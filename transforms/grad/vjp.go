@@ -14,14 +14,24 @@ import (
 // Errors: f is nil, no leaf has a gradient, or a cotangent's structure, shape or
 // dtype is not the result's.
 func VJP[A, R any](f func(A) R, a A, opts ...Option) (R, func(ct R) A) {
-	const op = "grad.VJP"
-	if f == nil {
+	r, pull, _ := vjp("grad.VJP", f == nil, withNone(f), a, opts)
+	return r, pull
+}
+
+// VJPAux is [VJP] for a function with an auxiliary result, which is passed
+// through without a gradient.
+func VJPAux[A, R, X any](f func(A) (R, X), a A, opts ...Option) (R, func(ct R) A, X) {
+	return vjp("grad.VJPAux", f == nil, f, a, opts)
+}
+
+func vjp[A, R, X any](op string, isNil bool, f func(A) (R, X), a A, opts []Option) (R, func(ct R) A, X) {
+	if isNil {
 		core.Failf(op, "the function is nil")
 	}
 	sa := argtree.Of(op, &a)
 	wrt := configOf(op, opts).choose(op, sa)
-	t := trace[A, R]{op: op, f: f, a: a, slots: sa}
-	results, pull := core.PullBack(op, t.flat, sa.Present(nil), places(sa, wrt))
+	t := trace[A, R, X]{op: op, f: f, a: a, slots: sa}
+	results, aux, pull := core.PullBackAux(op, t.flat, sa.Present(nil), places(sa, wrt))
 	// A copy of its own: the caller may write to the value's slices and maps.
 	like := t.result(results)
 	of := argtree.Of(op, &like)
@@ -44,7 +54,7 @@ func VJP[A, R any](f func(A) R, a A, opts ...Option) (R, func(ct R) A) {
 			}
 		}
 		return argtree.With(op, sa.Plan, a, scatter(len(sa.Arrays), wrt, pull(cts)))
-	}
+	}, t.auxiliary(aux)
 }
 
 // scatter puts arrays at their places among n slots.
