@@ -38,9 +38,10 @@ type Checking struct {
 //
 //	require.NoError(t, grad.Check(f, a, grad.Checking{}))
 //
-// f may return any tree; it is called twice for its derivatives and four times
-// per element that is looked at. It must be smooth at a: at a kink no difference
-// is a derivative.
+// f may return any tree: unless it is a scalar, a sum of its elements with weights
+// drawn from Seed is what is compared. f is called twice for its derivatives and
+// four times per element that is looked at. It must be smooth at a: at a kink no
+// difference is a derivative.
 func Check[A, R any](f func(A) R, a A, c Checking, opts ...Option) (err error) {
 	defer core.Catch(&err)
 	if r := compare("grad.Check", f, a, c, opts); !r.OK() {
@@ -134,6 +135,7 @@ func (k *checker[A, R]) run(opts []Option) {
 // draw chooses the weights of the results and returns them as cotangents.
 func (k *checker[A, R]) draw(sy argtree.Slots) []*core.Array {
 	cts := make([]*core.Array, len(sy.Arrays))
+	scalar := len(cts) == 1 && sy.Arrays[0] != nil && sy.NDim(k.op, "the result", 0) == 0
 	k.weights = make([][]complex128, len(sy.Arrays))
 	for i, r := range sy.Arrays {
 		if r == nil || !r.DType().IsInexact() {
@@ -145,7 +147,10 @@ func (k *checker[A, R]) draw(sy argtree.Slots) []*core.Array {
 		}
 		w := make([]complex128, product(s.Shape))
 		for j := range w {
-			w[j] = complex(0.5+k.rand.Float64(), 0)
+			w[j] = 1
+			if !scalar {
+				w[j] = complex(0.5+k.rand.Float64(), 0)
+			}
 			if s.DType == core.Complex64 {
 				w[j] *= cmplx.Rect(1, 6*k.rand.Float64())
 			}
