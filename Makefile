@@ -3,10 +3,10 @@ GO ?= go
 LINT_VERSION := v2.15.0
 LINT := bin/golangci-lint
 
-.PHONY: help demo setup test race check lint bench generate fuzz conformance
+.PHONY: help demo setup test race check lint bench generate fuzz conformance jax-check
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## build the engine (once; a second run does nothing)
 	@$(GO) run ./cmd/adjoint setup
@@ -24,6 +24,11 @@ race: setup ## run every test under the race detector
 
 conformance: setup ## check every op: eager, compiled, gradients, batches
 	$(GO) run ./cmd/adjoint conformance
+
+jax-check: ## compare the stored derivatives of JAX with what JAX computes
+	@[ -x out/jax/bin/python ] || python3 -m venv out/jax
+	@out/jax/bin/pip install -q --disable-pip-version-check -r conformance/jax/testdata/requirements.txt
+	@out/jax/bin/python -B conformance/jax/testdata/make.py --check
 
 check: $(LINT) ## formatting, vet, lint, generated files
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }

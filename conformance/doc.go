@@ -22,4 +22,8 @@
 // A case may take the whole process down, since the engine is native code. The
 // name of the case that runs is kept in Options.Trail; the command runs the suite
 // in a process of its own and says which case it was.
+//
+// Whole programs and their gradients, Jacobians and Hessians are compared with
+// JAX's in conformance/jax. Its numbers are stored; `make jax-check` has JAX
+// compute them again, and `python conformance/jax/testdata/make.py` writes them anew.
 package conformance
