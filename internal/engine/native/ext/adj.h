@@ -82,6 +82,16 @@ typedef struct adj_api {
   int (*vmap)(uint64_t fn, uint64_t trace, const uint64_t* in, const int* axes, uint64_t n,
       uint64_t** out, uint64_t* nout);
 
+  // Control flow; see flow.h. in are the arguments of the functions; flow says of
+  // the arguments how many are carried, and the number of steps.
+  int (*scan)(uint64_t fn, uint64_t trace, const uint64_t* in, uint64_t n, uint64_t carried,
+      uint64_t length, bool reverse, bool remat, uint64_t** out, uint64_t* nout);
+  // in[0] is the condition.
+  int (*branch)(uint64_t yes, uint64_t no, uint64_t trace, const uint64_t* in, uint64_t n,
+      uint64_t** out, uint64_t* nout);
+  int (*loop)(uint64_t cond, uint64_t body, uint64_t trace, const uint64_t* in, uint64_t n,
+      uint64_t** out, uint64_t* nout);
+
   // Programs: a set of traces of one function.
   uint64_t (*program_new)(void);
   void (*program_free)(uint64_t p);

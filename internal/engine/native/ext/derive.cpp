@@ -94,6 +94,12 @@ void Tape::unmark() {
   }
 }
 
+std::vector<array> Own::pull(
+    const std::vector<array>& primals, const std::vector<std::optional<array>>& cotangents,
+    const std::vector<int>& argnums, const std::vector<array>& outputs) {
+  return vjp(primals, filled(cotangents, outputs), argnums, outputs);
+}
+
 static std::vector<array> vjp_rule(
     Primitive& p, const std::vector<array>& primals, const std::vector<array>& cotangents,
     const std::vector<int>& argnums, const std::vector<array>& outputs) {
@@ -137,13 +143,15 @@ std::vector<std::optional<array>> Tape::pull(
       continue;
     }
     auto s = a.primitive().stream();
-    std::vector<array> cts;
+    std::vector<std::optional<array>> cts;
     for (auto& o : results) {
       auto found = sum.find(o.id());
-      cts.push_back(found == sum.end() ? zeros_like(o, s) : found->second);
+      cts.push_back(found == sum.end() ? std::nullopt : std::optional<array>(found->second));
     }
     auto argnums = arguments(a);
-    auto grads = vjp_rule(a.primitive(), a.inputs(), cts, argnums, results);
+    auto* own = dynamic_cast<Own*>(&a.primitive());
+    auto grads = own ? own->pull(a.inputs(), cts, argnums, results)
+                     : vjp_rule(a.primitive(), a.inputs(), filled(cts, results), argnums, results);
     for (size_t i = 0; i < argnums.size(); i++) {
       accumulate(a.inputs()[argnums[i]], grads.at(i), s);
     }
@@ -239,6 +247,18 @@ std::vector<array> transposed(
     throw std::invalid_argument("[jvp] Not implemented for " + std::string(p.name()) + ".");
   }
   return r;
+}
+
+static thread_local int reverse_traces = 0;
+
+bool reversing() {
+  return reverse_traces > 0;
+}
+Reversing::Reversing(bool on) : on_(on) {
+  reverse_traces += on_;
+}
+Reversing::~Reversing() {
+  reverse_traces -= on_;
 }
 
 // tracer returns an array that stands for a while a function is traced.

@@ -17,6 +17,10 @@ class Own : public mlx::core::Primitive {
   virtual bool flows(size_t input, bool forward) const {
     return true;
   }
+  // pull is vjp for a primitive that cares which of its outputs have no cotangent.
+  virtual std::vector<array> pull(
+      const std::vector<array>& primals, const std::vector<std::optional<array>>& cotangents,
+      const std::vector<int>& argnums, const std::vector<array>& outputs);
 };
 
 // Tape is what leads from the arrays at to outputs.
@@ -50,6 +54,19 @@ class Tape {
 // filled puts zeros like like[i] where there is no value.
 std::vector<array> filled(
     const std::vector<std::optional<array>>& values, const std::vector<array>& like);
+
+// reversing says whether a function that will be differentiated in reverse is
+// being traced on this thread.
+bool reversing();
+class Reversing {
+ public:
+  explicit Reversing(bool on);
+  ~Reversing();
+  Reversing(const Reversing&) = delete;
+
+ private:
+  bool on_;
+};
 
 // in_grad_tracing calls f on tracers that stand for in; MLX then keeps the graph
 // of what is evaluated.

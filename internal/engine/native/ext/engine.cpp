@@ -355,5 +355,6 @@ extern "C" __attribute__((visibility("default"))) const adj_api* adj_open(
   fill_vmap(&api);
   fill_program(&api);
   fill_foreign(&api);
+  fill_flow(&api);
   return &api;
 }

@@ -102,6 +102,14 @@ class Graph {
   const std::vector<uint32_t>& outputs() const {
     return outputs_;
   }
+  // lift makes inputs of the constants, behind the other inputs, and returns them.
+  std::vector<array> lift();
+  // evaluate runs the computation now, on arrays that are evaluated or scheduled
+  // on the stream of its primitives. It is meant for primitives that are being
+  // evaluated themselves. After a failure it returns nothing.
+  std::vector<array> evaluate(std::vector<array> in) const;
+  // only says whether all primitives are on a stream.
+  bool only(const Stream& s) const;
 
  private:
   // Slots: the inputs, the constants, then the results of the nodes in order.
@@ -133,6 +141,10 @@ void inline_init();
 // takes only what is small, and only when nothing is in the queue.
 bool eval_inline(std::vector<array> outputs, bool wait = true);
 void queue_used();
+// eval_node evaluates a node whose inputs are evaluated or scheduled on its
+// stream, and says whether that worked. settle waits until results may be read.
+bool eval_node(array& a);
+bool settle(const Stream& s);
 
 // The streams of this process by number, and this thread's set-up.
 const Stream& stream(int64_t s);
@@ -144,5 +156,6 @@ void fill_transforms(adj_api* api);
 void fill_vmap(adj_api* api);
 void fill_program(adj_api* api);
 void fill_foreign(adj_api* api);
+void fill_flow(adj_api* api);
 
 } // namespace adj

@@ -1,4 +1,6 @@
 // Recording and repeating computations.
+#include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 #include "ext/engine.h"
@@ -154,6 +156,64 @@ std::vector<array> Graph::run(const std::vector<array>& in, bool infer) const {
   out.reserve(outputs_.size());
   for (auto o : outputs_) {
     out.push_back(slots[o]);
+  }
+  return out;
+}
+
+std::vector<array> Graph::lift() {
+  inputs_ += constants_.size();
+  return std::exchange(constants_, {});
+}
+
+bool Graph::only(const Stream& s) const {
+  return std::all_of(
+      nodes_.begin(), nodes_.end(), [&](const Node& n) { return n.primitive->stream() == s; });
+}
+
+std::vector<array> Graph::evaluate(std::vector<array> in) const {
+  // A slot is let go after its last use, so that its buffer can be used again.
+  std::vector<uint32_t> uses(slots_);
+  for (auto& n : nodes_) {
+    for (auto i : n.in) {
+      uses[i]++;
+    }
+  }
+  for (auto o : outputs_) {
+    uses[o]++;
+  }
+  std::vector<std::optional<array>> slots;
+  slots.reserve(slots_);
+  for (auto* list : {&in, const_cast<std::vector<array>*>(&constants_)}) {
+    slots.insert(slots.end(), list->begin(), list->end());
+  }
+  in.clear();
+  for (auto& n : nodes_) {
+    std::vector<array> args;
+    for (auto i : n.in) {
+      args.push_back(*slots[i]);
+    }
+    for (auto i : n.in) {
+      if (--uses[i] == 0) {
+        slots[i].reset();
+      }
+    }
+    std::vector<array> results;
+    if (n.shapes.size() == 1) {
+      results.emplace_back(n.shapes[0], n.dtypes[0], n.primitive, std::move(args));
+    } else {
+      results = array::make_arrays(n.shapes, n.dtypes, n.primitive, args);
+      args.clear();
+    }
+    if (!eval_node(results[0])) {
+      return {};
+    }
+    for (auto& r : results) {
+      slots.push_back(uses[slots.size()] ? std::optional<array>(std::move(r)) : std::nullopt);
+    }
+  }
+  std::vector<array> out;
+  for (auto o : outputs_) {
+    out.push_back(*slots[o]);
   }
   return out;
 }

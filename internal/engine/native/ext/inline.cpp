@@ -304,6 +304,40 @@ static void run(std::vector<array>& tape) {
   }
 }
 
+bool eval_node(array& a) {
+  auto s = a.primitive().stream();
+  auto outputs = a.outputs();
+  a.primitive().eval_cpu(a.inputs(), outputs);
+  auto& encoder = cpu::get_command_encoder(s);
+  if (inlining) {
+    encoder.temporaries().clear();
+  } else {
+    std::vector<std::shared_ptr<array::Data>> held;
+    for (auto& in : a.inputs()) {
+      held.push_back(in.data_shared_ptr());
+    }
+    for (auto& o : outputs) {
+      held.push_back(o.data_shared_ptr());
+    }
+    encoder.dispatch([held = std::move(held), temporaries = std::move(encoder.temporaries())] {});
+  }
+  if (failure) {
+    return false;
+  }
+  for (auto& o : outputs) {
+    o.set_status(inlining ? array::Status::available : array::Status::evaluated);
+  }
+  a.detach();
+  return true;
+}
+
+bool settle(const Stream& s) {
+  if (!inlining) {
+    synchronize(s);
+  }
+  return !failure;
+}
+
 // small says whether a tape is done in about the time that handing it to another
 // thread takes.
 static bool small(const std::vector<array>& tape) {

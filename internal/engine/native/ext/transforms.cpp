@@ -58,7 +58,10 @@ static void differentiate(
   Marks marks(results);
   in_grad_tracing(pick(in, wrt), [&](const std::vector<array>& x) {
     marks.begin(x);
-    *results = call_go(fn, trace, with(in, wrt, x), kinds);
+    {
+      Reversing on(!forward);
+      *results = call_go(fn, trace, with(in, wrt, x), kinds);
+    }
     Tape tape(*results, x, forward);
     tape.unmark();
     *derivatives = marks.end(derive(tape));
