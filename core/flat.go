@@ -31,7 +31,7 @@ func tracedBy(op string, trace uint64, outer *uint64, f func(in []*Array) ([]*Ar
 		defer func() {
 			if engine.Reenter() {
 				closeScope(id, s, leaked)
-				*outer = s.outer
+				*outer = max(*outer, s.outer)
 				engine.Leave()
 			}
 		}()

@@ -66,3 +66,7 @@ func (*Foreign) Call(string, bool, []Handle, []int64, int) ([]Handle, int) { ret
 
 // Thread is never reached.
 func Thread() uint64 { return 0 }
+
+func Scan(Callback, uint64, []Handle, int, int, bool, bool) ([]Handle, int) { return nil, Failed }
+func Branch(Callback, Callback, uint64, []Handle) ([]Handle, int)           { return nil, Failed }
+func Loop(Callback, Callback, uint64, []Handle) ([]Handle, int)             { return nil, Failed }
