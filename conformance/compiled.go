@@ -9,7 +9,7 @@ import (
 
 // compiled records f for inputs like as and returns what replays it.
 func compiled(p *core.Program, f core.FlatFunc, as []*core.Array) (core.FlatFunc, error) {
-	if p.Trace("compile", f, []byte("f"), as, false, 4, nil).Captured {
+	if p.Trace("compile", f, []byte("f"), as, false, 0, 4, nil).Captured {
 		return nil, errors.New("compile could not record the op")
 	}
 	return func(in []*core.Array) []*core.Array {
@@ -42,7 +42,7 @@ func checkCompile(s *subject, _ string) (outcome, error) {
 		return outcome{}, fmt.Errorf("on other inputs: %w", err)
 	}
 	held := f(as)
-	p.Trace("compile", s.fn, []byte("another"), as, false, 1, nil)
+	p.Trace("compile", s.fn, []byte("another"), as, false, 0, 1, nil)
 	if _, _, ok := p.Run("compile", []byte("f"), as, false); ok {
 		return outcome{}, errors.New("the trace was not evicted from a cache of one")
 	}

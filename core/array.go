@@ -1,6 +1,7 @@
 package core
 
 import (
+	"fmt"
 	"runtime"
 
 	"github.com/adjoint-go/adjoint/internal/engine"
@@ -27,6 +28,7 @@ const (
 	freed
 	scoped // its Tidy ended
 	leaked // its trace ended
+	donated
 )
 
 // adopt makes an Array of a handle. scope owns it; without one the collector
@@ -84,6 +86,8 @@ func lack(a *Array) error {
 		return ErrNil
 	case a.gone == leaked:
 		return leakedFrom(a.trace)
+	case a.gone == donated:
+		return fmt.Errorf("%w: it was donated to a compiled function (compile.Donate); use what that returned", ErrFreed)
 	}
 	return ErrFreed
 }

@@ -174,7 +174,6 @@ func uint32s(v []int) []uint32 {
 type Program struct {
 	p       engine.Program
 	entries map[uint64]any // by tag, guarded by the engine lock
-	tags    uint64
 }
 
 // NewProgram returns an empty program. It is freed when it is collected.
@@ -249,6 +248,7 @@ func (p *Program) Run(op string, key []byte, in []*Array, shapeless bool) (out [
 type Recording struct {
 	Out     []*Array // the results
 	Entry   any      // the caller's part of the trace that gave them
+	Tag     uint64   // the number of that trace
 	Evicted int      // traces dropped
 	// Captured: f used an array of an outer trace, so that it cannot be recorded.
 	Captured bool
@@ -256,9 +256,10 @@ type Recording struct {
 	Sized bool
 }
 
-// Trace records f for key and in with the caller's entry, drops the least
+// Trace records f for key and in with the caller's entry, in one of the engine's
+// modes (0: all passes, 1: no fusion, 2: no simplification), drops the least
 // recently used traces beyond limit, and gives the results for in.
-func (p *Program) Trace(op string, f FlatFunc, key []byte, in []*Array, shapeless bool, limit int, entry any) (r Recording) {
+func (p *Program) Trace(op string, f FlatFunc, key []byte, in []*Array, shapeless bool, passes, limit int, entry any) (r Recording) {
 	defer func() {
 		if v := recover(); v != nil {
 			why, ok := v.(*refusal)
@@ -269,10 +270,10 @@ func (p *Program) Trace(op string, f FlatFunc, key []byte, in []*Array, shapeles
 		}
 	}()
 	r.Out = transform(op, in, func(trace uint64, outer *uint64, hs []engine.Handle) ([]engine.Handle, int) {
-		p.tags++
-		tag := p.tags
+		lastTag++
+		tag := lastTag
 		fn := tracedBy(op, trace, outer, func(in []*Array) ([]*Array, []int) { return f(in), nil }, mode{alone: true, sizeless: shapeless})
-		gone, code := p.p.Trace(fn, trace, key, hs, shapeless, limit, tag)
+		gone, code := p.p.Trace(fn, trace, key, hs, shapeless, passes, limit, tag)
 		if code != engine.OK {
 			return nil, code
 		}
@@ -284,7 +285,7 @@ func (p *Program) Trace(op string, f FlatFunc, key []byte, in []*Array, shapeles
 			delete(p.entries, uint64(t))
 		}
 		out, tag, code := p.p.Run(key, hs, shapeless)
-		r.Entry = p.entries[tag]
+		r.Entry, r.Tag = p.entries[tag], tag
 		return out, code
 	})
 	runtime.KeepAlive(p)

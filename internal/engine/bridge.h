@@ -48,8 +48,10 @@ static int adjointLoop(uint64_t c, uint64_t b, uint64_t tr, const uint64_t* in, 
 static uint64_t adjointProgramNew(void) { return adjoint_api->program_new(); }
 static void adjointProgramFree(uint64_t p) { adjoint_api->program_free(p); }
 static int adjointProgramRun(uint64_t p, const char* k, uint64_t nk, const uint64_t* in, uint64_t n, int shapeless, uint64_t* tag, uint64_t** out, uint64_t* nout) { return adjoint_api->program_run(p, k, nk, in, n, shapeless, tag, out, nout); }
-static int adjointProgramTrace(uint64_t p, uint64_t fn, uint64_t tr, const char* k, uint64_t nk, const uint64_t* in, uint64_t n, int shapeless, uint64_t limit, uint64_t tag, uint64_t** out, uint64_t* nout) { return adjoint_api->program_trace(p, fn, tr, k, nk, in, n, shapeless, limit, tag, out, nout); }
+static int adjointProgramTrace(uint64_t p, uint64_t fn, uint64_t tr, const char* k, uint64_t nk, const uint64_t* in, uint64_t n, int shapeless, int mode, uint64_t limit, uint64_t tag, uint64_t** out, uint64_t* nout) { return adjoint_api->program_trace(p, fn, tr, k, nk, in, n, shapeless, mode, limit, tag, out, nout); }
 static uint64_t adjointProgramSize(uint64_t p) { return adjoint_api->program_size(p); }
+static int adjointProgramTake(uint64_t p, uint64_t from, uint64_t limit, uint64_t** out, uint64_t* nout) { return adjoint_api->program_take(p, from, limit, out, nout); }
+static int adjointProgramDescribe(uint64_t p, uint64_t tag, char** out, uint64_t* n) { return adjoint_api->program_describe(p, tag, out, n); }
 static void adjointProgramClear(uint64_t p) { adjoint_api->program_clear(p); }
 static int adjointForeign(uint64_t op, const char* name, int det, const uint64_t* in, uint64_t n, const int64_t* spec, uint64_t nres, uint64_t** out, uint64_t* nout) { return adjoint_api->foreign(op, name, det, in, n, spec, nres, out, nout); }
 static uint64_t adjointForeignDropped(uint64_t* out, uint64_t cap) { return adjoint_api->foreign_dropped(out, cap); }

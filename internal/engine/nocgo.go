@@ -59,9 +59,11 @@ func (Program) Free()                                              {}
 func (Program) Len() int                                           { return 0 }
 func (Program) Clear()                                             {}
 func (Program) Run([]byte, []Handle, bool) ([]Handle, uint64, int) { return nil, 0, Failed }
-func (Program) Trace(Callback, uint64, []byte, []Handle, bool, int, uint64) ([]Handle, int) {
+func (Program) Trace(Callback, uint64, []byte, []Handle, bool, int, int, uint64) ([]Handle, int) {
 	return nil, Failed
 }
+func (Program) Take(Program, int) ([]Handle, int)                          { return nil, Failed }
+func (Program) Describe(uint64) ([]byte, int)                              { return nil, Failed }
 func (*Foreign) Call(string, bool, []Handle, []int64, int) ([]Handle, int) { return nil, Failed }
 
 // Thread is never reached.

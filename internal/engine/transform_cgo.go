@@ -213,16 +213,39 @@ func (p Program) Run(key []byte, in []Handle, shapeless bool) (out []Handle, tag
 	return block(o, n), uint64(t), code
 }
 
-// Trace records f for key and in under a tag of the caller's, and drops the least
+// Trace records f for key and in under a tag of the caller's, with all passes in
+// mode 0, without fusion in 1, without simplification in 2, and drops the least
 // recently used traces beyond limit. It returns the tags of entries that are no
 // longer there, which may be the new one.
-func (p Program) Trace(f Callback, trace uint64, key []byte, in []Handle, shapeless bool, limit int, tag uint64) (gone []Handle, code int) {
+func (p Program) Trace(f Callback, trace uint64, key []byte, in []Handle, shapeless bool, mode, limit int, tag uint64) (gone []Handle, code int) {
 	var o *C.uint64_t
 	var n C.uint64_t
 	code = call(f, func(fn C.uint64_t) C.int {
-		return C.adjointProgramTrace(C.uint64_t(p), fn, C.uint64_t(trace), keyOf(key), C.uint64_t(len(key)), words(in), C.uint64_t(len(in)), cbool(shapeless), C.uint64_t(limit), C.uint64_t(tag), &o, &n)
+		return C.adjointProgramTrace(C.uint64_t(p), fn, C.uint64_t(trace), keyOf(key), C.uint64_t(len(key)), words(in), C.uint64_t(len(in)), cbool(shapeless), C.int(mode), C.uint64_t(limit), C.uint64_t(tag), &o, &n)
 	})
 	return block(o, n), code
+}
+
+// Take moves the traces of from into p and drops the least recently used beyond
+// limit, whose tags it returns.
+func (p Program) Take(from Program, limit int) (gone []Handle, code int) {
+	var o *C.uint64_t
+	var n C.uint64_t
+	code = int(C.adjointProgramTake(C.uint64_t(p), C.uint64_t(from), C.uint64_t(limit), &o, &n))
+	return block(o, n), code
+}
+
+// Describe returns the trace with that tag as JSON; the code is Miss when it is
+// gone.
+func (p Program) Describe(tag uint64) (text []byte, code int) {
+	var o *C.char
+	var n C.uint64_t
+	code = int(C.adjointProgramDescribe(C.uint64_t(p), C.uint64_t(tag), &o, &n))
+	if o != nil {
+		text = C.GoBytes(unsafe.Pointer(o), C.int(n))
+		C.free(unsafe.Pointer(o))
+	}
+	return text, code
 }
 
 // Call builds one call of a foreign op. spec holds dtype, rank and sizes of each

@@ -36,16 +36,16 @@ func Of[F any](f F, opts ...Option) *Func[F] {
 	for _, o := range opts {
 		o(&c)
 	}
-	if c.name != "" {
-		c.name = op + "[" + c.name + "]"
-	} else {
-		c.name = op
-	}
 	fn, params, results := argtree.Func(op, f)
-	p := &program{config: c, op: c.name, fn: fn, params: params, results: results,
+	p := &program{config: c, op: op, fn: fn, params: params, results: results,
 		tracing: map[string]*inProgress{}}
+	if c.name != "" {
+		p.op += "[" + c.name + "]"
+	}
 	p.in = places(op, c.inputs)
 	p.out = places(op, c.outputs)
+	p.donates = donations(op, c.donated, len(params))
+	log() // it tells at once of a setting that is not known
 	call := reflect.MakeFunc(fn.Type(), p.call)
 	return &Func[F]{Call: call.Interface().(F), program: p}
 }
@@ -57,6 +57,7 @@ type program struct {
 	fn              reflect.Value
 	params, results []argtree.Plan
 	in, out         []place
+	donates         []donation
 
 	state   sync.Mutex    // held during a call when state is captured
 	holder  atomic.Uint64 // the thread whose function, not compiled, holds state
@@ -64,8 +65,11 @@ type program struct {
 	mu      sync.Mutex    // guards what follows
 	core    *core.Program
 	tracing map[string]*inProgress
-	stats   Stats
+	stats   Stats // what of them the counters do not count
+	history history
 	closed  bool
+
+	calls, hits, inlined atomic.Int64
 }
 
 // entry is what Go keeps of one trace: the results without their arrays.
@@ -74,6 +78,19 @@ type entry struct {
 	slots  []presence // of each result
 	out    []presence // of each captured output
 	pins   []any      // what the key compares by address
+
+	tag     uint64 // its trace in the engine
+	hits    atomic.Int64
+	inputs  []input  // the arrays that come in
+	outputs []string // the paths of those that go out
+	donated []int    // the slots of the request that are freed
+}
+
+// input is an array of a trace's arguments.
+type input struct {
+	path    string // "argument 1 at X"
+	spec    core.Spec
+	donated bool
 }
 
 // inProgress is a trace that a goroutine is recording.
@@ -87,6 +104,7 @@ func (p *program) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.stats
+	s.Calls, s.Hits, s.Inline = int(p.calls.Load()), int(p.hits.Load()), int(p.inlined.Load())
 	if p.core != nil {
 		s.Entries = p.core.Len()
 	}
@@ -104,7 +122,7 @@ func (p *program) Close() {
 }
 
 func (p *program) call(args []reflect.Value) []reflect.Value {
-	if disabled.Load() {
+	if p.now() == Disabled {
 		return p.disabled(args)
 	}
 	if p.stateful() {
@@ -118,9 +136,18 @@ func (p *program) call(args []reflect.Value) []reflect.Value {
 	if !ok {
 		return p.miss(prog, r)
 	}
+	values := p.hit(e.(*entry), r, out)
 	r.release()
-	p.count(func(s *Stats) { s.Calls++; s.Hits++ })
-	return p.finish(e.(*entry), out)
+	return values
+}
+
+// hit answers a call that repeated a trace.
+func (p *program) hit(e *entry, r *request, out []*core.Array) []reflect.Value {
+	e.hits.Add(1)
+	p.calls.Add(1)
+	p.hits.Add(1)
+	p.donate(e, r)
+	return p.finish(e, out)
 }
 
 func (p *program) stateful() bool { return len(p.in)+len(p.out) > 0 }
@@ -152,14 +179,11 @@ func (p *program) disabled(args []reflect.Value) []reflect.Value {
 }
 
 func (p *program) inline(args []reflect.Value) []reflect.Value {
-	p.count(func(s *Stats) { s.Calls++; s.Inline++ })
-	return argtree.Call(p.fn, args)
-}
-
-func (p *program) count(f func(*Stats)) {
-	p.mu.Lock()
-	f(&p.stats)
-	p.mu.Unlock()
+	p.calls.Add(1)
+	p.inlined.Add(1)
+	values := argtree.Call(p.fn, args)
+	p.donateInline(args, values)
+	return values
 }
 
 func (p *program) open() *core.Program {

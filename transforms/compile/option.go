@@ -1,11 +1,6 @@
 package compile
 
-import (
-	"os"
-	"sync/atomic"
-
-	"github.com/adjoint-go/adjoint/core"
-)
+import "github.com/adjoint-go/adjoint/core"
 
 // Option configures a Func.
 type Option func(*config)
@@ -16,6 +11,8 @@ type config struct {
 	shapeless       bool
 	maxEntries      int
 	strict          int
+	donated         []string
+	mode            *Mode
 }
 
 // Inputs captures variables, given by pointers to trees of arrays, that are read
@@ -56,7 +53,8 @@ func MaxEntries(n int) Option {
 	}
 }
 
-// Strict makes a call that would record more than n traces an error.
+// Strict makes a call that would record more than n traces an error, which says
+// what of the arguments changed.
 func Strict(n int) Option {
 	return func(c *config) {
 		if n < 1 {
@@ -66,22 +64,16 @@ func Strict(n int) Option {
 	}
 }
 
-// Name names the function in errors.
+// Name names the function in errors, in [Func.Explain] and in what
+// ADJOINT_LOG=recompiles prints.
 func Name(name string) Option { return func(c *config) { c.name = name } }
 
-var disabled atomic.Bool
-
-func init() {
-	switch os.Getenv("ADJOINT_DISABLE_COMPILE") {
-	case "", "0", "false":
-	default:
-		disabled.Store(true)
-	}
+// Donate gives the memory of arguments to the call: after it the arrays at these
+// paths are freed, and using one is an error with core.ErrFreed. Their memory
+// then holds results. A path is the number of an argument, alone or with a path
+// in it: "0", "0.Params". Errors, at the call: a path that names nothing, and a
+// donated array that is also an argument that is not. Arrays of an outer trace
+// stay.
+func Donate(paths ...string) Option {
+	return func(c *config) { c.donated = append(c.donated, paths...) }
 }
-
-// Disable makes every Func, also those that exist, call its function as it is.
-// The environment variable ADJOINT_DISABLE_COMPILE=1 does the same.
-func Disable() { disabled.Store(true) }
-
-// Enable undoes Disable.
-func Enable() { disabled.Store(false) }

@@ -54,6 +54,7 @@ func (p *program) read(args []reflect.Value) *request {
 		r.key, err = out.plan.Key(r.key, out.v.UnsafePointer())
 		argtree.Check(p.op, err)
 	}
+	r.key = append(r.key, byte(p.passes()))
 	return r
 }
 

@@ -1,7 +1,9 @@
 package compile
 
 import (
+	"fmt"
 	"reflect"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -47,23 +49,71 @@ func (p *program) miss(prog *core.Program, r *request) []reflect.Value {
 	if values, ok := p.retry(prog, r); ok {
 		return values
 	}
-	p.checkStrict()
-	start := time.Now()
-	rec := p.trace(prog, r, mine)
-	if rec.Sized {
-		p.sized.Store(true)
-		rec = p.trace(prog, r, mine)
-	}
+	log := p.begin(r)
+	p.checkStrict(log)
+	rec := p.trace(prog, r, mine, log)
 	if rec.Captured {
 		return p.inline(r.args)
 	}
-	p.count(func(s *Stats) {
-		s.Calls++
-		s.Traces++
-		s.Evictions += rec.Evicted
-		s.TraceTime += time.Since(start)
-	})
+	p.calls.Add(1)
+	p.keep(log, rec.Evicted)
+	p.donate(log.entry, r)
 	return p.finish(rec.Entry.(*entry), rec.Out)
+}
+
+// begin starts the record of a trace that a call needs.
+func (p *program) begin(r *request) *record {
+	rec := &record{signature: p.sign(r), when: time.Now(), caller: caller()}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if near, changes := nearest(p.history.records, rec.signature); near != nil {
+		rec.against, rec.changes = near.number, changes
+	}
+	return rec
+}
+
+// keep counts and remembers a trace that is in the cache.
+func (p *program) keep(rec *record, evicted int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stats.Traces++
+	p.stats.Evictions += evicted
+	p.stats.TraceTime += rec.took
+	p.remember(rec)
+}
+
+// trace records the function, once more when it must not be shapeless.
+func (p *program) trace(prog *core.Program, r *request, mine *inProgress, rec *record) core.Recording {
+	got := p.traceOnce(prog, r, mine, rec)
+	if got.Sized {
+		p.sized.Store(true)
+		rec.mode = p.modeName()
+		got = p.traceOnce(prog, r, mine, rec)
+	}
+	rec.took = time.Since(rec.when)
+	return got
+}
+
+func (p *program) traceOnce(prog *core.Program, r *request, mine *inProgress, rec *record) core.Recording {
+	e := &entry{pins: p.pins(r), donated: p.donatedSlots(r)}
+	slot := 0
+	for _, part := range rec.parts {
+		for _, l := range part.leaves {
+			if l.spec.DType != core.NoDType {
+				e.inputs = append(e.inputs, input{at(part.name, l.path), l.spec, slices.Contains(e.donated, slot)})
+			}
+			slot++
+		}
+	}
+	got := p.record(prog, r, mine, e)
+	if got.Entry != nil {
+		rec.entry = got.Entry.(*entry)
+		rec.confirms = rec.entry != e
+		if !rec.confirms {
+			e.tag = got.Tag
+		}
+	}
+	return got
 }
 
 func (p *program) tracedOn(t *inProgress, thread uint64) {
@@ -78,16 +128,16 @@ func (p *program) retry(prog *core.Program, r *request) ([]reflect.Value, bool) 
 	if !ok {
 		return nil, false
 	}
-	p.count(func(s *Stats) { s.Calls++; s.Hits++ })
-	return p.finish(e.(*entry), out), true
+	return p.hit(e.(*entry), r, out), true
 }
 
-func (p *program) checkStrict() {
+func (p *program) checkStrict(rec *record) {
 	p.mu.Lock()
 	traces := p.stats.Traces
 	p.mu.Unlock()
 	if p.strict > 0 && traces >= p.strict {
-		core.Failf(p.op, "a call needs trace %d, but compile.Strict allows %d: the arguments' structure, static values, shapes or dtypes changed", traces+1, p.strict)
+		core.Failf(p.op, "a call needs trace %d, but compile.Strict allows %d; compared with trace %d: %s",
+			traces+1, p.strict, rec.against, summary(rec.changes))
 	}
 }
 
@@ -123,9 +173,8 @@ func (p *program) pins(r *request) []any {
 	return []any{ptrs}
 }
 
-// trace calls the function on placeholders and records it in the engine.
-func (p *program) trace(prog *core.Program, r *request, mine *inProgress) core.Recording {
-	e := &entry{pins: p.pins(r)}
+// record calls the function on placeholders and records it in the engine.
+func (p *program) record(prog *core.Program, r *request, mine *inProgress, e *entry) core.Recording {
 	slots := r.slots()
 	return prog.Trace(p.op, func(x []*core.Array) []*core.Array {
 		// Only during the callback is the goroutine bound to its thread.
@@ -145,15 +194,28 @@ func (p *program) trace(prog *core.Program, r *request, mine *inProgress) core.R
 				s := argtree.Read(p.op, p.results[i], walk.Pointer(v))
 				outs = s.Present(outs)
 				e.slots = append(e.slots, present(s))
+				e.outputs = append(e.outputs, paths(fmt.Sprintf("result %d", i), s)...)
 				// The kept results hold no arrays of the trace.
 				e.values[i] = argtree.Fill(p.op, p.results[i], v, make([]*core.Array, len(s.Arrays)))
 			}
-			for _, out := range p.out {
+			for i, out := range p.out {
 				s := out.slots(p.op)
 				outs = s.Present(outs)
 				e.out = append(e.out, present(s))
+				e.outputs = append(e.outputs, paths(fmt.Sprintf("output %d", i), s)...)
 			}
 		})
 		return outs
-	}, r.key, r.arrays, p.isShapeless(), p.maxEntries, e)
+	}, r.key, r.arrays, p.isShapeless(), int(p.passes()), p.maxEntries, e)
+}
+
+// paths names the arrays of a result.
+func paths(whole string, s argtree.Slots) []string {
+	var out []string
+	for i, a := range s.Arrays {
+		if a != nil {
+			out = append(out, at(whole, s.Plan.Path(s.At, i)))
+		}
+	}
+	return out
 }

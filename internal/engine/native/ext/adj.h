@@ -97,11 +97,16 @@ typedef struct adj_api {
   void (*program_free)(uint64_t p);
   int (*program_run)(uint64_t p, const char* key, uint64_t nkey, const uint64_t* in, uint64_t n,
       bool shapeless, uint64_t* tag, uint64_t** out, uint64_t* nout);
-  // tag is the caller's number of the entry; *out are the tags of evicted ones.
+  // mode: 0 all passes, 1 no fusion, 2 nothing dropped or merged. tag is the
+  // caller's number of the entry; *out are the tags of evicted ones.
   int (*program_trace)(uint64_t p, uint64_t fn, uint64_t trace, const char* key, uint64_t nkey,
-      const uint64_t* in, uint64_t n, bool shapeless, uint64_t limit, uint64_t tag,
+      const uint64_t* in, uint64_t n, bool shapeless, int mode, uint64_t limit, uint64_t tag,
       uint64_t** out, uint64_t* nout);
   uint64_t (*program_size)(uint64_t p);
+  // Moves the entries of from into p, as if p had recorded them.
+  int (*program_take)(uint64_t p, uint64_t from, uint64_t limit, uint64_t** out, uint64_t* nout);
+  // The entry with that tag as JSON, in a malloc'ed block of n bytes at *out.
+  int (*program_describe)(uint64_t p, uint64_t tag, char** out, uint64_t* n);
   void (*program_clear)(uint64_t p);
 
   // Foreign ops.

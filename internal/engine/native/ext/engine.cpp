@@ -354,6 +354,7 @@ extern "C" __attribute__((visibility("default"))) const adj_api* adj_open(
   fill_transforms(&api);
   fill_vmap(&api);
   fill_program(&api);
+  fill_describe(&api);
   fill_foreign(&api);
   fill_flow(&api);
   return &api;

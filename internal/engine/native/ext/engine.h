@@ -155,6 +155,7 @@ void fill_traces(adj_api* api);
 void fill_transforms(adj_api* api);
 void fill_vmap(adj_api* api);
 void fill_program(adj_api* api);
+void fill_describe(adj_api* api);
 void fill_foreign(adj_api* api);
 void fill_flow(adj_api* api);
 

@@ -26,7 +26,11 @@ struct Optimised {
   size_t dead; // nodes that nothing needed any more
 };
 
-Optimised optimise(const Graph& recorded);
+Optimised optimise(const Graph& recorded, bool simplify, bool fuse);
+
+// The entry of a program with that tag: what was recorded and what runs. False
+// when it is gone.
+bool program_entry(uint64_t program, uint64_t tag, const Graph** recorded, const Optimised** fast);
 
 // merge leaves out nodes that repeat another one or only pass their input on,
 // and counts them.

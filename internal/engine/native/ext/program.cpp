@@ -153,9 +153,18 @@ static int program_run(
   return failed ? failed : code;
 }
 
+// shrink drops the least recently used entries beyond limit.
+static void shrink(Program& p, uint64_t limit, std::vector<uint64_t>& evicted) {
+  while (p.entries.size() > limit) {
+    evicted.push_back(p.entries.back().tag);
+    p.index.erase(p.entries.back().key);
+    p.entries.pop_back();
+  }
+}
+
 static int program_trace(
     uint64_t ph, uint64_t fn, uint64_t trace, const char* key, uint64_t nkey,
-    const uint64_t* h, uint64_t n, bool shapeless, uint64_t limit, uint64_t tag,
+    const uint64_t* h, uint64_t n, bool shapeless, int mode, uint64_t limit, uint64_t tag,
     uint64_t** out, uint64_t* nout) {
   ensure_thread();
   return guarded([&] {
@@ -184,16 +193,43 @@ static int program_trace(
       p.entries.erase(it->second);
       p.index.erase(it);
     }
-    auto fast = optimise(g);
+    auto fast = optimise(g, mode != 2, mode != 1);
     p.entries.push_front(Entry{k, tag, std::move(g), std::move(fast), shapeless, sizes(in)});
     p.index[k] = p.entries.begin();
-    while (p.entries.size() > limit) {
-      evicted.push_back(p.entries.back().tag);
-      p.index.erase(p.entries.back().key);
-      p.entries.pop_back();
-    }
+    shrink(p, limit, evicted);
     give_words(evicted, out, nout);
   });
+}
+
+static int program_take(
+    uint64_t ph, uint64_t from, uint64_t limit, uint64_t** out, uint64_t* nout) {
+  return guarded([&] {
+    auto &p = get(ph), &q = get(from);
+    std::vector<uint64_t> evicted;
+    while (!q.entries.empty()) {
+      auto e = q.entries.begin();
+      if (auto it = p.index.find(e->key); it != p.index.end()) {
+        evicted.push_back(it->second->tag);
+        p.entries.erase(it->second);
+      }
+      p.entries.splice(p.entries.begin(), q.entries, e);
+      p.index[e->key] = e;
+    }
+    q.index.clear();
+    shrink(p, limit, evicted);
+    give_words(evicted, out, nout);
+  });
+}
+
+bool program_entry(uint64_t p, uint64_t tag, const Graph** recorded, const Optimised** fast) {
+  for (auto& e : get(p).entries) {
+    if (e.tag == tag) {
+      *recorded = &e.graph;
+      *fast = &e.fast;
+      return true;
+    }
+  }
+  return false;
 }
 
 void fill_program(adj_api* api) {
@@ -202,6 +238,7 @@ void fill_program(adj_api* api) {
   api->program_run = program_run;
   api->program_trace = program_trace;
   api->program_size = program_size;
+  api->program_take = program_take;
   api->program_clear = program_clear;
 }
 

@@ -1,0 +1,146 @@
+package ir
+
+import (
+	"fmt"
+	"strings"
+)
+
+// colours of the picture: light fills under dark text.
+const (
+	inputFill    = "#d9ead3"
+	constantFill = "#eeeeee"
+	outputFill   = "#cfe2f3"
+	heavyFill    = "#f6b26b"
+	elementFill  = "#fff2cc"
+	otherFill    = "#ffffff"
+	groupLine    = "#bf9000"
+	groupFill    = "#fffaeb"
+)
+
+// DOT writes the program in graphviz' language: inputs green, constants grey,
+// outputs blue, matrix products and convolutions orange, elementwise operations
+// yellow with the fused ones in a box, and types on the edges.
+func (p *Program) DOT() string {
+	d := drawing{values: p.Values(), from: map[int]string{}}
+	d.line("digraph program {")
+	d.line("  label=%s labelloc=t fontsize=16", quote(p.Name+"\n"+p.Cost.String()))
+	d.line("  nodesep=0.25 ranksep=0.35 fontname=Helvetica")
+	d.line("  node [shape=box style=\"rounded,filled\" fontname=Helvetica fontsize=12 margin=\"0.12,0.06\" height=0.3 fillcolor=\"%s\"]", otherFill)
+	d.line("  edge [fontname=Helvetica fontsize=9 fontcolor=\"#555555\" color=\"#777777\" arrowsize=0.6]")
+	for _, in := range p.Inputs {
+		d.leaf(in.Value, in.Path, inputFill)
+	}
+	for _, c := range p.Constants {
+		if c.Text == "" { // scalars are written into the nodes that use them
+			d.leaf(c.Value, "constant", constantFill)
+		} else {
+			d.scalar(c)
+		}
+	}
+	for i := range p.Nodes {
+		d.node(fmt.Sprintf("n%d", i), &p.Nodes[i])
+	}
+	for i, o := range p.Outputs {
+		name := fmt.Sprintf("o%d", i)
+		d.line("  %s [label=%s fillcolor=\"%s\"]", name, quote(o.Path), outputFill)
+		d.edge(o.ID, name)
+	}
+	d.line("}")
+	return d.b.String()
+}
+
+type drawing struct {
+	b      strings.Builder
+	values map[int]Value
+	from   map[int]string // the box that a value comes from
+	text   map[int]string // values that are written where they are used
+}
+
+func (d *drawing) line(format string, args ...any) { fmt.Fprintf(&d.b, format+"\n", args...) }
+
+func (d *drawing) leaf(v Value, label, fill string) {
+	name := fmt.Sprintf("v%d", v.ID)
+	d.from[v.ID] = name
+	d.line("  %s [label=%s fillcolor=\"%s\"]", name, quote(label+"\n"+v.Type()), fill)
+}
+
+func (d *drawing) scalar(c Constant) {
+	if d.text == nil {
+		d.text = map[int]string{}
+	}
+	d.text[c.ID] = c.Text
+}
+
+func (d *drawing) node(name string, n *Node) {
+	if len(n.Body) == 0 || n.named() {
+		d.box("  ", name, n)
+		return
+	}
+	d.line("  subgraph cluster_%s {", name)
+	d.line("    label=\"fused: %s\" labeljust=l fontsize=10 fontcolor=\"%s\"", count(len(n.Body), "operation"), groupLine)
+	d.line("    style=\"rounded,filled\" color=\"%s\" fillcolor=\"%s\"", groupLine, groupFill)
+	for i := range n.Body {
+		d.line("    %s_%d", name, i)
+	}
+	d.line("  }")
+	for i := range n.Body {
+		d.box("  ", fmt.Sprintf("%s_%d", name, i), &n.Body[i])
+	}
+}
+
+func (d *drawing) box(indent, name string, n *Node) {
+	label := n.Op
+	if n.named() {
+		label = "fused:"
+		for i, b := range n.Body {
+			label += []string{"\n", " "}[min(i%3, 1)] + b.Op
+		}
+	}
+	var scalars []string
+	for _, id := range n.In {
+		if t, ok := d.text[id]; ok {
+			scalars = append(scalars, t)
+		}
+	}
+	if len(scalars) > 0 {
+		label += " " + strings.Join(scalars, ", ")
+	}
+	if n.Attributes != "" {
+		label += "\n" + n.Attributes
+	}
+	fill, more := otherFill, ""
+	switch {
+	case n.Heavy():
+		fill, more = heavyFill, " penwidth=2 fontsize=14"
+		label += "\n" + amount(n.Cost.FLOP, "FLOP")
+	case n.named():
+		fill, more = groupFill, fmt.Sprintf(" color=\"%s\"", groupLine)
+	case n.Elementwise():
+		fill = elementFill
+	case n.view():
+		more = " color=\"#aaaaaa\" fontcolor=\"#555555\" fontsize=10"
+	}
+	d.line("%s%s [label=%s fillcolor=\"%s\"%s]", indent, name, quote(label), fill, more)
+	for _, id := range n.In {
+		d.edge(id, name)
+	}
+	for _, v := range n.Out {
+		d.from[v.ID] = name
+	}
+}
+
+func (d *drawing) edge(id int, to string) {
+	if t, ok := d.text[id]; ok {
+		if !strings.HasPrefix(to, "o") {
+			return
+		}
+		d.line("  v%d [label=%s fillcolor=\"%s\"]", id, quote(t), constantFill)
+		d.from[id] = fmt.Sprintf("v%d", id)
+	}
+	d.line("  %s -> %s [label=\"%s\"]", d.from[id], to, d.values[id].Type())
+}
+
+// quote makes a text of graphviz' language, in which \n ends a line.
+func quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
+}
