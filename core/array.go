@@ -18,6 +18,9 @@ type Array struct {
 	// hold is where the slab that the array lies in keeps its handle.
 	hold *engine.Handle
 	gone gone
+	// line and depth are for debugging: where it was made, 0 when not known, and
+	// how many operations deep.
+	line, depth uint32
 }
 
 // gone says how an array lost its handle.
@@ -85,7 +88,7 @@ func lack(a *Array) error {
 	case a == nil:
 		return ErrNil
 	case a.gone == leaked:
-		return leakedFrom(a.trace)
+		return leakedFrom(a.trace, a)
 	case a.gone == donated:
 		return fmt.Errorf("%w: it was donated to a compiled function (compile.Donate); use what that returned", ErrFreed)
 	}

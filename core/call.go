@@ -276,7 +276,7 @@ func (c *Call) run() (scope int64, trace uint64) {
 		msg := engine.Message()
 		engine.Leave()
 		if scope == engine.WrongTrace {
-			panic(newError(c.name(), c.arrays(), leakedFrom(trace)))
+			panic(newError(c.name(), c.arrays(), leakedFrom(trace, c.arrays()...)))
 		}
 		panic(newError(c.name(), c.arrays(), engineError(msg)))
 	}
@@ -311,6 +311,9 @@ func (c *Call) One() *Array {
 	} else {
 		a = adopt(engine.Handle(c.word(0)), trace, scope&^engine.Small)
 	}
+	if on := debugging.Load(); on&debugOps != 0 {
+		c.observe(on, []*Array{a})
+	}
 	c.done()
 	return a
 }
@@ -321,6 +324,9 @@ func (c *Call) Many(n int) [3]*Array {
 	var r [3]*Array
 	for i := range n {
 		r[i] = adopt(engine.Handle(c.word(i)), trace, scope)
+	}
+	if on := debugging.Load(); on&debugOps != 0 {
+		c.observe(on, append([]*Array(nil), r[:n]...))
 	}
 	c.done()
 	return r
@@ -334,19 +340,29 @@ func (c *Call) List() []*Array {
 	for i, h := range hs {
 		out[i] = adopt(h, trace, scope)
 	}
+	if on := debugging.Load(); on&debugOps != 0 {
+		c.observe(on, out)
+	}
 	c.done()
 	return out
 }
 
-// name is the op's name as a Go user knows it: "matmul" is MatMul, from the
-// method that made the call.
-func (c *Call) name() string {
-	var pcs [1]uintptr
-	for skip := 3; skip < 16; skip++ {
-		if runtime.Callers(skip, pcs[:]) == 0 {
-			break
-		}
-		f, _ := runtime.CallersFrames(pcs[:]).Next()
+// observe is apart so that the call does not escape.
+func (c *Call) observe(on uint32, made []*Array) {
+	op := c.op
+	observe(on, func(pcs []uintptr) string { return opName(op, pcs) }, made, c.arrays())
+}
+
+// name is the op's name as a Go user knows it.
+func (c *Call) name() string { return opName(c.op, callers()) }
+
+// opName is an op's name as a Go user knows it: "matmul" is MatMul, from the
+// method that made the call. pcs are its stack.
+func opName(op engine.Op, pcs []uintptr) string {
+	frames := runtime.CallersFrames(pcs)
+	for more := len(pcs) > 0; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
 		i := strings.LastIndexByte(f.Function, '.')
 		if i < 0 || strings.Contains(f.Function, "(*Call)") || strings.Contains(f.Function, "core.newError") {
 			continue
@@ -360,7 +376,7 @@ func (c *Call) name() string {
 		}
 		return name
 	}
-	return c.op.Name()
+	return op.Name()
 }
 
 func axisError(axis, ndim int) error {

@@ -146,9 +146,15 @@ func (a *Array) read(op string, dst unsafe.Pointer, n int) {
 	if a.trace != 0 {
 		noteOuter(engine.Scope(), a.trace)
 	}
-	if code := engine.Read(a.h, dst, n, a.trace); code != engine.OK {
-		err := failed(op, nil, a.trace, code)
-		panic(err)
+	code := engine.OK
+	if on := debugging.Load(); on&debugEval != 0 {
+		code = engine.Inspect([]engine.Handle{a.h}, int(on&debugValues), a.trace)
+	}
+	if code == engine.OK {
+		code = engine.Read(a.h, dst, n, a.trace)
+	}
+	if code != engine.OK {
+		panic(failed(op, []*Array{a}, a.trace, code))
 	}
 	engine.Leave()
 	runtime.KeepAlive(a)

@@ -23,6 +23,12 @@
 // keeps only what its function returns. The transforms do the same for what a
 // traced function makes.
 //
+// When values turn to NaN, a loop forgets to evaluate, or an error shows only where
+// something is computed, [Debug] and the environment variable ADJOINT_DEBUG name
+// the operation and the line that it was called at:
+//
+//	defer core.Debug(core.DebugOptions{Stacks: true, NaN: true})()
+//
 // The engine is made once by `adjoint setup`; see the README. Importing and
 // building need no engine.
 package core

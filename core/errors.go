@@ -30,6 +30,11 @@ var (
 	// ErrShapeless: a shapeless program depends on sizes, or an operation cannot
 	// infer them.
 	ErrShapeless = errors.New("the program depends on sizes")
+	// ErrGraphTooDeep: a chain of operations that are not evaluated is longer than
+	// DebugOptions.MaxDepth.
+	ErrGraphTooDeep = errors.New("too many operations wait to be evaluated")
+	// ErrNonFinite: a result holds what DebugOptions watches for.
+	ErrNonFinite = errors.New("a result is not finite")
 	// ErrClosed: the engine was closed.
 	ErrClosed = engine.ErrClosed
 )

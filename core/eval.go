@@ -74,9 +74,14 @@ func evaluate(op string, as []*Array, async bool) {
 	if trace != 0 {
 		noteOuter(engine.Scope(), trace)
 	}
-	code := engine.Eval(hs, async, trace)
+	var code int
+	if on := debugging.Load(); on&debugEval != 0 {
+		code = engine.Inspect(hs, int(on&debugValues), trace)
+	} else {
+		code = engine.Eval(hs, async, trace)
+	}
 	if code != engine.OK {
-		panic(failed(op, nil, trace, code))
+		panic(failed(op, as, trace, code))
 	}
 	current = nil
 	collect()

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/adjoint-go/adjoint/core"
@@ -37,4 +38,17 @@ func ExampleArray_PadWith() {
 	// Output:
 	// [0 1 2 3 0 0]
 	// [3 2 1 2 3 2 1]
+}
+
+func ExampleDebug() {
+	defer core.Debug(core.DebugOptions{Stacks: true, NaN: true})()
+	_, err := core.Try(func() *core.Array {
+		x := core.From([]float32{1, -2, 3})
+		return x.AddScalar(1).Log().Sum()
+	})
+	var where *core.NonFiniteError
+	if errors.As(err, &where) {
+		fmt.Println(where.Op, where.Inputs, "made", where.Made)
+	}
+	// Output: Log [float32[3]] made NaN
 }

@@ -44,7 +44,7 @@ func tracedBy(op string, trace uint64, outer *uint64, f func(in []*Array) ([]*Ar
 				engine.Leave()
 				why := lack(r)
 				if r != nil && r.h != 0 {
-					why = leakedFrom(r.trace)
+					why = leakedFrom(r.trace, r)
 				}
 				panic(newError(op, nil, fmt.Errorf("result %d: %w", i, why)))
 			}
@@ -95,11 +95,12 @@ func transform(op string, in []*Array, call func(trace uint64, outer *uint64, hs
 	if outer != 0 && !engine.TraceLive(outer) {
 		engine.Leave()
 		runtime.UnlockOSThread()
-		panic(newError(op, in, leakedFrom(outer)))
+		panic(newError(op, in, leakedFrom(outer, in...)))
 	}
 	var captured uint64
 	trace := engine.NewTrace()
 	origins.record(trace, op)
+	watch()
 	out, code := call(trace, &captured, hs)
 	runtime.KeepAlive(in)
 	if code != engine.OK {
@@ -116,6 +117,9 @@ func transform(op string, in []*Array, call func(trace uint64, outer *uint64, hs
 	results := make([]*Array, len(out))
 	for i, h := range out {
 		results[i] = adopt(h, outer, scope)
+	}
+	if on := debugging.Load(); on&debugOps != 0 {
+		observe(on, func([]uintptr) string { return op }, results, in)
 	}
 	engine.Leave()
 	runtime.UnlockOSThread()
@@ -136,10 +140,18 @@ func failed(op string, in []*Array, trace uint64, code int) any {
 		return &Panic{Value: v, Stack: stack}
 	case engine.WrongTrace:
 		engine.Leave()
-		return newError(op, nil, leakedFrom(trace))
+		return newError(op, nil, leakedFrom(trace, in...))
+	case engine.Odd:
+		f := readFinding()
+		engine.Leave()
+		return newError(op, nil, &f.NonFiniteError)
 	}
 	msg := engine.Message()
+	f := readFinding()
 	engine.Leave()
+	if f != nil {
+		return f.evaluationError(op, engineError(msg))
+	}
 	return newError(op, nil, engineError(msg))
 }
 
@@ -219,8 +231,9 @@ func (p *Program) Run(op string, key []byte, in []*Array, shapeless bool) (out [
 	}
 	if trace != 0 && !engine.TraceLive(trace) {
 		engine.Leave()
-		panic(newError(op, in, leakedFrom(trace)))
+		panic(newError(op, in, leakedFrom(trace, in...)))
 	}
+	watch()
 	res, tag, code := p.p.Run(key, hs, shapeless)
 	if code == engine.Miss {
 		engine.Leave()
@@ -236,6 +249,9 @@ func (p *Program) Run(op string, key []byte, in []*Array, shapeless bool) (out [
 	out = make([]*Array, len(res))
 	for i, h := range res {
 		out[i] = adopt(h, trace, scope)
+	}
+	if on := debugging.Load(); on&debugDepth != 0 { // the operations have their lines
+		observe(debugDepth, func([]uintptr) string { return op }, out, in)
 	}
 	entry = p.entries[tag]
 	engine.Leave()

@@ -26,15 +26,26 @@ func (r *ring) record(trace uint64, op string) {
 }
 
 // leakedFrom is ErrLeaked with the transform whose function made the array,
-// where it is still known. The lock is not held.
-func leakedFrom(trace uint64) error {
+// where it is still known, and the line that the first of as of that trace was made
+// at. The lock is not held.
+func leakedFrom(trace uint64, as ...*Array) error {
 	if trace == 0 || engine.Enter() != nil {
 		return ErrLeaked
 	}
 	o := origins[trace%uint64(len(origins))]
-	engine.Leave()
-	if o.trace != trace {
-		return ErrLeaked
+	made := ""
+	for _, a := range as {
+		if a != nil && a.trace == trace && a.line != 0 && made == "" {
+			op, _, at := lineOf(a.line)
+			made = fmt.Sprintf(" by %s at %s,", op, at)
+		}
 	}
-	return fmt.Errorf("%w: it was made in the function that %s traced at %s; return it from there", ErrLeaked, o.op, (&Error{Stack: o.stack[:]}).At())
+	engine.Leave()
+	switch {
+	case o.trace == trace:
+		return fmt.Errorf("%w: it was made%s in the function that %s traced at %s; return it from there", ErrLeaked, made, o.op, (&Error{Stack: o.stack[:]}).At())
+	case made != "":
+		return fmt.Errorf("%w: it was made%s in a function that was traced; return it from there", ErrLeaked, made)
+	}
+	return ErrLeaked
 }

@@ -34,6 +34,11 @@ static int adjointMemory(int what, uint64_t arg, uint64_t* out) { return adjoint
 static uint64_t adjointTraceCurrent(void) { return adjoint_api->trace_current(); }
 static void adjointTraceAbandon(void) { adjoint_api->trace_abandon(); }
 static uint64_t adjointThread(void) { return adjoint_api->thread(); }
+static void adjointWatch(int on) { adjoint_api->watch(on); }
+static void adjointMark(const uint64_t* h, uint64_t n, const uint64_t* in, uint64_t nin, uint64_t line) { adjoint_api->mark(h, n, in, nin, line); }
+static int adjointInspect(const uint64_t* h, uint64_t n, int look, uint64_t trace) { return adjoint_api->inspect(h, n, look, trace); }
+static const char* adjointFound(uint64_t** out, uint64_t* n) { return adjoint_api->found(out, n); }
+static uint64_t adjointDepth(uint64_t h) { return adjoint_api->depth(h); }
 static int adjointTraceLive(uint64_t t) { return adjoint_api->trace_live(t); }
 static int adjointGrad(uint64_t fn, uint64_t tr, const uint64_t* in, uint64_t n, const uint32_t* w, uint64_t nw, uint64_t** out, uint64_t* nout) { return adjoint_api->grad(fn, tr, in, n, w, nw, out, nout); }
 static int adjointVJP(uint64_t fn, uint64_t tr, const uint64_t* in, uint64_t n, const uint32_t* w, uint64_t nw, uint64_t* g, uint64_t** out, uint64_t* nout) { return adjoint_api->vjp(fn, tr, in, n, w, nw, g, out, nout); }

@@ -18,6 +18,7 @@ const (
 	WrongTrace = -2 // an array of a trace that is not live on this thread
 	GoFailed   = -3 // a Go callback failed; its panic is in the Callback
 	Miss       = -4 // a program has no entry for the key
+	Odd        = -5 // a result has values that Inspect looked for
 )
 
 // Small is set in the scope that Do returns when the op's one result holds at

@@ -122,6 +122,33 @@ func Eval(h []Handle, async bool, trace uint64) int {
 	return int(C.adjointEvaluate(words(h), C.uint64_t(len(h)), cbool(async), C.uint64_t(trace)))
 }
 
+// Watch says whether lines are kept and operations are to be seen one by one.
+func Watch(on bool) { C.adjointWatch(cbool(on)) }
+
+// Mark says that the operations which h depends on, down to in, come from a line
+// of the caller's.
+func Mark(h, in []Handle, line uint64) {
+	C.adjointMark(words(h), C.uint64_t(len(h)), words(in), C.uint64_t(len(in)), C.uint64_t(line))
+}
+
+// Inspect is Eval, one operation at a time. look is what values to look for: 1
+// NaN, 2 infinities.
+func Inspect(h []Handle, look int, trace uint64) int {
+	return int(C.adjointInspect(words(h), C.uint64_t(len(h)), C.int(look), C.uint64_t(trace)))
+}
+
+// Found is the name of the operation at which Inspect stopped, with what adj.h
+// says of it.
+func Found() (name string, about []Handle) {
+	var out *C.uint64_t
+	var n C.uint64_t
+	name = C.GoString(C.adjointFound(&out, &n))
+	return name, block(out, n)
+}
+
+// Depth is the longest chain of operations below h that are not evaluated.
+func Depth(h Handle) int { return int(C.adjointDepth(C.uint64_t(h))) }
+
 // Read evaluates h and copies its elements, row-contiguous, to dst.
 func Read(h Handle, dst unsafe.Pointer, n int, trace uint64) int {
 	return int(C.adjointRead(C.uint64_t(h), dst, C.uint64_t(n), C.uint64_t(trace)))

@@ -30,6 +30,11 @@ func Free([]Handle)                                                   {}
 func Info(Handle, *[64]int64)                                         {}
 func Eval([]Handle, bool, uint64) int                                 { return Failed }
 func Read(Handle, unsafe.Pointer, int, uint64) int                    { return Failed }
+func Watch(bool)                                                      {}
+func Mark(h, in []Handle, line uint64)                                {}
+func Inspect([]Handle, int, uint64) int                               { return Failed }
+func Found() (string, []Handle)                                       { return "", nil }
+func Depth(Handle) int                                                { return 0 }
 func Retain(Handle) Handle                                            { return 0 }
 func Devices(int) int                                                 { return 0 }
 func DeviceInfo(int, int) string                                      { return "" }

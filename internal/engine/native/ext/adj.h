@@ -16,6 +16,7 @@ enum {
   ADJ_TRACE = -2, // a tracer of a trace that is not live on this thread
   ADJ_GO = -3, // a Go callback failed; its panic is kept on the Go side
   ADJ_MISS = -4, // a program has no entry for this key
+  ADJ_ODD = -5, // a result has values that inspect looked for, see found
 };
 
 // The bit of an op's answer that says that its one result is small.
@@ -123,6 +124,23 @@ typedef struct adj_api {
   void (*trace_abandon)(void);
   // A number that no other live thread has.
   uint64_t (*thread)(void);
+
+  // Debugging. watch says whether lines are kept and programs repeated as they were
+  // recorded, so that each operation can be seen.
+  void (*watch)(bool on);
+  // mark says that the operations which h depends on, down to in, come from a line
+  // of the caller's.
+  void (*mark)(const uint64_t* h, uint64_t n, const uint64_t* in, uint64_t nin, uint64_t line);
+  // eval, one operation at a time. look: 1 for NaN, 2 for infinities, 3 for both.
+  int (*inspect)(const uint64_t* h, uint64_t n, int look, uint64_t trace);
+  // The operation at which inspect stopped: its name, and a malloc'ed block of
+  // whether it was given what was looked for, its number, of how many, its line,
+  // whether it is of a derivative, what its results hold, and the number of its
+  // inputs; then dtype, what it holds, ndim and sizes of each. No words are none;
+  // asking forgets it.
+  const char* (*found)(uint64_t** out, uint64_t* nout);
+  // The longest chain of operations below h that are not evaluated.
+  uint64_t (*depth)(uint64_t h);
 } adj_api;
 
 typedef const adj_api* (*adj_open_fn)(

@@ -152,6 +152,7 @@ std::vector<std::optional<array>> Tape::pull(
     auto* own = dynamic_cast<Own*>(&a.primitive());
     auto grads = own ? own->pull(a.inputs(), cts, argnums, results)
                      : vjp_rule(a.primitive(), a.inputs(), filled(cts, results), argnums, results);
+    follow_line(a, grads);
     for (size_t i = 0; i < argnums.size(); i++) {
       accumulate(a.inputs()[argnums[i]], grads.at(i), s);
     }
@@ -197,6 +198,7 @@ std::vector<std::optional<array>> Tape::push(
     }
     auto results = a.outputs();
     auto found = jvp_rule(a.primitive(), a.inputs(), given, argnums, results);
+    follow_line(a, found);
     for (size_t i = 0; i < results.size(); i++) {
       known.insert({results[i].id(), i < found.size() ? found[i] : zeros_like(results[i], a.primitive().stream())});
     }

@@ -16,7 +16,9 @@ using namespace mlx::core;
 
 adj_callbacks go;
 
-static thread_local std::string message;
+// Set under the engine lock, which is held until it is read: the caller may go on
+// on another thread.
+static std::string message;
 
 void set_error(const std::string& what) {
   message = what;
@@ -357,5 +359,6 @@ extern "C" __attribute__((visibility("default"))) const adj_api* adj_open(
   fill_describe(&api);
   fill_foreign(&api);
   fill_flow(&api);
+  fill_inspect(&api);
   return &api;
 }

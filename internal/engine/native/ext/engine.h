@@ -150,6 +150,13 @@ bool settle(const Stream& s);
 const Stream& stream(int64_t s);
 void ensure_thread();
 
+// watched says whether operations are to be seen one by one, see adj.h.
+bool watched();
+
+// follow_line gives the operations of a derivative of from the line of from,
+// where it has one.
+void follow_line(const array& from, const std::vector<array>& made);
+
 // Entries of the api that live in other files.
 void fill_traces(adj_api* api);
 void fill_transforms(adj_api* api);
@@ -158,5 +165,6 @@ void fill_program(adj_api* api);
 void fill_describe(adj_api* api);
 void fill_foreign(adj_api* api);
 void fill_flow(adj_api* api);
+void fill_inspect(adj_api* api);
 
 } // namespace adj

@@ -147,7 +147,7 @@ static int program_run(
     }
     p.entries.splice(p.entries.begin(), p.entries, it->second);
     *tag = e.tag;
-    bool tracing = std::any_of(in.begin(), in.end(), [](const array& a) { return a.is_tracer(); });
+    bool tracing = watched() || std::any_of(in.begin(), in.end(), [](const array& a) { return a.is_tracer(); });
     give(tracing || !same ? e.graph.run(in, !same) : e.fast.graph.run(in, false), out, nout);
   });
   return failed ? failed : code;
