@@ -63,33 +63,33 @@ func (op *ForeignOp) Call(inputs []*Array, shapes [][]int, dtypes []DType) []*Ar
 		if op.VJP == nil {
 			panic(&Error{Op: op.Name, Err: fmt.Errorf("%w: the op has no VJP", ErrNotDifferentiable)})
 		}
-		return op.rule(len(primals), primals, [][]engine.Handle{primals, cts, outs}, func(g [][]*Array) ([]*Array, []int) {
-			return op.VJP(g[0], g[1], g[2]), nil
+		return runRule(op.Name, len(primals), primals, [][]engine.Handle{primals, cts, outs}, func(g [][]*Array) []*Array {
+			return op.VJP(g[0], g[1], g[2])
 		})
 	}
 	f.JVP = func(primals, tangents []engine.Handle, args []int) []engine.Handle {
 		if op.JVP == nil {
 			panic(&Error{Op: op.Name, Err: fmt.Errorf("%w: the op has no JVP", ErrNotDifferentiable)})
 		}
-		return op.rule(len(shapes), nil, [][]engine.Handle{primals, tangents}, func(g [][]*Array) ([]*Array, []int) {
+		return runRule(op.Name, len(shapes), nil, [][]engine.Handle{primals, tangents}, func(g [][]*Array) []*Array {
 			all := make([]*Array, len(primals))
 			for i, a := range args {
 				all[a] = g[1][i]
 			}
-			return op.JVP(g[0], all), nil
+			return op.JVP(g[0], all)
 		})
 	}
 	f.VMap = func(in []engine.Handle, axes []int) (out []engine.Handle, outAxes []int) {
 		if op.VMap == nil {
 			panic(&Error{Op: op.Name, Err: fmt.Errorf("%w: the op has no VMap", ErrNoBatchRule)})
 		}
-		out = op.rule(len(shapes), nil, [][]engine.Handle{in}, func(g [][]*Array) ([]*Array, []int) {
+		out = runRule(op.Name, len(shapes), nil, [][]engine.Handle{in}, func(g [][]*Array) []*Array {
 			r, ax := op.VMap(g[0], axes)
 			outAxes = ax
 			if len(ax) != len(r) {
 				panic(&Error{Op: op.Name, Err: fmt.Errorf("VMap returned %d outputs and %d axes", len(r), len(ax))})
 			}
-			return r, ax
+			return r
 		})
 		return out, outAxes
 	}
@@ -98,16 +98,16 @@ func (op *ForeignOp) Call(inputs []*Array, shapes [][]int, dtypes []DType) []*Ar
 	})
 }
 
-// rule runs a rule on arrays of its own scope and returns handles of its want
+// runRule runs a rule on arrays of its own scope and returns handles of its want
 // results. A nil result is zeros like the array of zeroLike at its place.
-func (op *ForeignOp) rule(want int, zeroLike []engine.Handle, groups [][]engine.Handle, f func([][]*Array) ([]*Array, []int)) []engine.Handle {
-	enter(op.Name)
+func runRule(op string, want int, zeroLike []engine.Handle, groups [][]engine.Handle, f func([][]*Array) []*Array) []engine.Handle {
+	enter(op)
 	trace := engine.TraceCurrent()
 	id, s := openScope(trace)
 	arrays := make([][]*Array, len(groups))
 	for i, hs := range groups {
 		for _, h := range hs {
-			arrays[i] = append(arrays[i], adopt(h, 0, id))
+			arrays[i] = append(arrays[i], adopt(h, trace, id))
 		}
 	}
 	engine.Leave()
@@ -117,23 +117,24 @@ func (op *ForeignOp) rule(want int, zeroLike []engine.Handle, groups [][]engine.
 			engine.Leave()
 		}
 	}()
-	results, _ := f(arrays)
+	results := f(arrays)
 	if len(results) != want {
-		panic(&Error{Op: op.Name, Err: fmt.Errorf("a rule returned %d arrays, not %d", len(results), want)})
+		panic(newError(op, nil, fmt.Errorf("a rule returned %d arrays, not %d", len(results), want)))
 	}
 	for i, r := range results {
 		if r == nil && zeroLike != nil {
 			results[i] = arrays[0][i].ZerosLike()
 		} else if r == nil {
-			panic(&Error{Op: op.Name, Err: fmt.Errorf("result %d of a rule: %w", i, ErrNil)})
+			panic(newError(op, nil, fmt.Errorf("result %d of a rule: %w", i, ErrNil)))
 		}
 	}
-	enter(op.Name)
+	enter(op)
 	out := make([]engine.Handle, len(results))
 	for i, r := range results {
 		if r.h == 0 {
 			engine.Leave()
-			panic(&Error{Op: op.Name, Err: fmt.Errorf("result %d of a rule: %w", i, lack(r))})
+			engine.ReleaseAll(out[:i])
+			panic(newError(op, nil, fmt.Errorf("result %d of a rule: %w", i, lack(r))))
 		}
 		out[i] = engine.Retain(r.h)
 	}

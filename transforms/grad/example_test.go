@@ -5,6 +5,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/transforms/grad"
+	"github.com/adjoint-go/adjoint/transforms/vmap"
 )
 
 // A gradient has the type of what is differentiated.
@@ -150,4 +151,80 @@ func ExampleJVPAux() {
 	y, d, note := grad.JVPAux(f, core.Scalar[float32](3), core.Scalar[float32](1))
 	fmt.Println(y.Item(), d.Item(), note)
 	// Output: 9 6 squared
+}
+
+// Gradients that are clipped on their way back.
+func ExampleCustom() {
+	clipped := grad.Custom(
+		func(x *core.Array) *core.Array { return x.Add(x) },
+		grad.WithVJP(func(x, y, ct *core.Array) *core.Array {
+			return ct.Add(ct).Clip(core.Scalar[float32](-3), core.Scalar[float32](3))
+		}))
+	f := func(x *core.Array) *core.Array { return clipped(x).Square().Sum() }
+	fmt.Println(core.Data[float32](grad.Of(f)(core.From([]float32{0.25, 10}))))
+	// Output: [2 3]
+}
+
+// The derivative of log(1+eˣ), written so that it does not overflow.
+func ExampleWithJVP() {
+	softplus := grad.Custom(
+		func(x *core.Array) *core.Array { return x.Exp().Log1p() },
+		grad.WithJVP(func(x, y, t *core.Array) *core.Array { return t.Mul(x.Sigmoid()) }))
+	_, d := grad.JVP(softplus, core.Scalar[float32](0), core.Scalar[float32](1))
+	fmt.Println(d.Item())
+	// Output: 0.5
+}
+
+func ExampleWithVJP() {
+	scale := grad.Custom(
+		func(x *core.Array) *core.Array { return x },
+		grad.WithVJP(func(x, y, ct *core.Array) *core.Array { return ct.MulScalar(10) }))
+	fmt.Println(grad.Of(scale)(core.Scalar[float32](1)).Item())
+	// Output: 10
+}
+
+// Examples that share one matrix are done with one product.
+func ExampleWithVMap() {
+	type args struct{ W, X *core.Array }
+	apply := grad.Custom(
+		func(a args) *core.Array { return a.W.MatMul(a.X) },
+		grad.WithVMap(func(b grad.Batch, a args) *core.Array {
+			if b.Mapped("W") || !b.Mapped("X") {
+				core.Failf("apply", "want one W for all")
+			}
+			return a.X.MatMul(a.W.T())
+		}))
+	a := args{W: core.Ones(core.Float32, 3, 2), X: core.Ones(core.Float32, 5, 2)}
+	fmt.Println(vmap.Of(apply, vmap.In(vmap.Axes{"X": 0}))(a).Shape())
+	// Output: [5 3]
+}
+
+// A deep network that keeps only the inputs of its layers for the gradient.
+func ExampleCheckpoint() {
+	layer := grad.Checkpoint(func(w, x *core.Array) *core.Array { return x.Mul(w).Sin().Tanh() })
+	loss := func(w *core.Array) *core.Array {
+		x := core.Ones(core.Float32, 2)
+		for range 3 {
+			x = layer(w, x)
+		}
+		return x.Sum()
+	}
+	fmt.Printf("%.4f\n", core.Data[float32](grad.Of(loss)(core.From([]float32{0, 1}))))
+	// Output: [0.0000 0.6955]
+}
+
+// The product is kept, what comes after it is computed again.
+func ExampleName() {
+	f := grad.Checkpoint(func(w, x *core.Array) *core.Array {
+		return grad.Name(w.MatMul(x), "product").Sin().Exp()
+	}, grad.SaveNamed("product"))
+	g := grad.Of2(func(w, x *core.Array) *core.Array { return f(w, x).Sum() })
+	fmt.Println(core.Data[float32](g(core.Zeros(core.Float32, 1, 2), core.From([]float32{1, 2}))))
+	// Output: [1 2]
+}
+
+func ExampleSaveMatMuls() {
+	f := grad.Checkpoint(func(w *core.Array) *core.Array { return w.MatMul(w).Sum() }, grad.SaveMatMuls())
+	fmt.Println(core.Data[float32](grad.Of(f)(core.Identity(core.Float32, 2))))
+	// Output: [2 2 2 2]
 }

@@ -33,6 +33,15 @@ func (t *trace[A, R, X]) flat(in []*core.Array) (results, aux []*core.Array) {
 	return t.results.Present(nil), t.aux.Present(nil)
 }
 
+// requireLive fails unless the arrays of a result can be used.
+func requireLive(op string, result argtree.Slots) {
+	for i, a := range result.Arrays {
+		if a != nil {
+			result.DType(op, "the result", i)
+		}
+	}
+}
+
 // flatResult is flat for a function without an auxiliary result.
 func (t *trace[A, R, X]) flatResult(in []*core.Array) []*core.Array {
 	results, _ := t.flat(in)
@@ -54,10 +63,15 @@ func (t *trace[A, R, X]) auxiliary(arrays []*core.Array) X {
 // tangent is like result, with no array where there is no derivative.
 func (t *trace[A, R, X]) tangent(arrays []*core.Array) R {
 	filled, _ := t.results.Take(arrays)
-	for i, x := range filled {
-		if x != nil && !x.DType().IsInexact() {
-			filled[i] = nil
+	dropExact(filled)
+	return argtree.With(t.op, t.results.Plan, t.r, filled)
+}
+
+// dropExact makes arrays absent that have no derivative.
+func dropExact(arrays []*core.Array) {
+	for i, a := range arrays {
+		if a != nil && !a.DType().IsInexact() {
+			arrays[i] = nil
 		}
 	}
-	return argtree.With(t.op, t.results.Plan, t.r, filled)
 }

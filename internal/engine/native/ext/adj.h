@@ -117,6 +117,18 @@ typedef struct adj_api {
   // Takes up to cap ops whose last reference is gone.
   uint64_t (*foreign_dropped)(uint64_t* out, uint64_t cap);
 
+  // Functions with rules of their own; see through.h. Outside of all traces these
+  // return the arrays themselves. arguments returns what the function is given.
+  int (*arguments)(const uint64_t* in, uint64_t n, bool reverse, bool forward, uint64_t** out, uint64_t* nout);
+  // in: the arguments, and results behind them. op is a foreign op, as in foreign.
+  int (*custom)(uint64_t op, const uint64_t* in, uint64_t n, uint64_t results, bool vjp, bool jvp,
+      uint64_t** out, uint64_t* nout);
+  // in: what arguments() gave, and results behind it. names, by lines, and matmuls
+  // say what is saved.
+  int (*checkpoint)(const uint64_t* in, uint64_t n, uint64_t results, bool matmuls, const char* names,
+      uint64_t** out, uint64_t* nout);
+  int (*named)(uint64_t a, const char* name, uint64_t* out);
+
   // The innermost trace of this thread, and whether a trace is live on it.
   uint64_t (*trace_current)(void);
   bool (*trace_live)(uint64_t id);

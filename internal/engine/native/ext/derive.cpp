@@ -274,8 +274,22 @@ static array tracer(const array& a) {
   return t;
 }
 
+static thread_local int grad_traces = 0;
+
+bool tracing() {
+  return LiveTrace::any() || grad_traces > 0;
+}
+
 void in_grad_tracing(
     const std::vector<array>& in, const std::function<void(const std::vector<array>&)>& f) {
+  struct Count {
+    Count() {
+      grad_traces++;
+    }
+    ~Count() {
+      grad_traces--;
+    }
+  } count;
   // Only a derivative tells MLX that one is being traced: one of nothing.
   vjp(
       [&](const std::vector<array>&) {

@@ -68,6 +68,10 @@ class Reversing {
   bool on_;
 };
 
+// tracing says whether what is computed on this thread may be transformed later:
+// a function is being traced, or a derivative is being put together.
+bool tracing();
+
 // in_grad_tracing calls f on tracers that stand for in; MLX then keeps the graph
 // of what is evaluated.
 void in_grad_tracing(

@@ -358,6 +358,8 @@ extern "C" __attribute__((visibility("default"))) const adj_api* adj_open(
   fill_program(&api);
   fill_describe(&api);
   fill_foreign(&api);
+  fill_goops(&api);
+  fill_through(&api);
   fill_flow(&api);
   fill_inspect(&api);
   return &api;

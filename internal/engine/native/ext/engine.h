@@ -164,6 +164,8 @@ void fill_vmap(adj_api* api);
 void fill_program(adj_api* api);
 void fill_describe(adj_api* api);
 void fill_foreign(adj_api* api);
+void fill_goops(adj_api* api);
+void fill_through(adj_api* api);
 void fill_flow(adj_api* api);
 void fill_inspect(adj_api* api);
 

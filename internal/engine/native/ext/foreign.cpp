@@ -1,8 +1,8 @@
 // Foreign ops: primitives whose evaluation and rules are Go functions.
 #include <cstdlib>
-#include <mutex>
 
 #include "ext/derive.h"
+#include "ext/goop.h"
 #include "mlx/backend/cpu/encoder.h"
 #include "mlx/primitives.h"
 #include "mlxc/convert.h"
@@ -12,22 +12,6 @@ namespace adj {
 using namespace mlx::core;
 
 namespace {
-
-// Ops whose last primitive is gone. Go asks for them: an array may be freed where
-// calling back is not allowed.
-std::mutex dropped_mutex;
-std::vector<uint64_t> dropped;
-
-// Owner notes when the last primitive that speaks of an op is gone.
-struct Owner {
-  const uint64_t op;
-  explicit Owner(uint64_t op) : op(op) {}
-  Owner(const Owner&) = delete;
-  ~Owner() {
-    std::lock_guard<std::mutex> hold(dropped_mutex);
-    dropped.push_back(op);
-  }
-};
 
 // Buffer is one raw tensor of a call.
 struct Buffer {
@@ -44,12 +28,10 @@ Buffer raw(array& a) {
   return {(int)a.dtype().val(), a.shape(), a.data<void>(), a.nbytes()};
 }
 
-enum Rule { VJP, JVP, VMAP };
-
 class Foreign : public Own {
  public:
-  Foreign(Stream s, std::shared_ptr<Owner> owner, std::string name, bool deterministic)
-      : Own(s), owner_(std::move(owner)), name_(std::move(name)), deterministic_(deterministic) {}
+  Foreign(Stream s, GoOp op, std::string name, bool deterministic)
+      : Own(s), op_(std::move(op)), name_(std::move(name)), deterministic_(deterministic) {}
 
   void eval_cpu(const std::vector<array>& inputs, std::vector<array>& outputs) override {
     auto call = std::make_shared<Call>();
@@ -71,8 +53,8 @@ class Foreign : public Own {
       enc.set_output_array(o);
       call->out.push_back(raw(o));
     }
-    enc.dispatch([call, op = owner_]() {
-      char* msg = go.eval(op->op, reinterpret_cast<uint64_t>(call.get()));
+    enc.dispatch([call, op = op_]() {
+      char* msg = go.eval(op.number(), reinterpret_cast<uint64_t>(call.get()));
       if (msg) {
         std::string what(msg);
         std::free(msg);
@@ -88,10 +70,7 @@ class Foreign : public Own {
   std::vector<array> vjp(
       const std::vector<array>& primals, const std::vector<array>& cotangents,
       const std::vector<int>& argnums, const std::vector<array>& outputs) override {
-    std::vector<array> all(primals);
-    all.insert(all.end(), cotangents.begin(), cotangents.end());
-    all.insert(all.end(), outputs.begin(), outputs.end());
-    auto r = rule(VJP, all, {primals.size(), cotangents.size()});
+    auto r = op_.vjp(primals, cotangents, outputs);
     std::vector<array> out;
     for (int i : argnums) {
       out.push_back(r.at(i));
@@ -102,29 +81,17 @@ class Foreign : public Own {
   std::vector<array> jvp(
       const std::vector<array>& primals, const std::vector<array>& tangents,
       const std::vector<int>& argnums) override {
-    std::vector<array> all(primals);
-    std::vector<uint64_t> head{primals.size()};
-    for (size_t i = 0; i < argnums.size(); i++) {
-      all.push_back(tangents[i]);
-      head.push_back(argnums[i]);
-    }
-    return rule(JVP, all, head);
+    return op_.jvp(primals, tangents, argnums);
   }
 
   std::pair<std::vector<array>, std::vector<int>> vmap(
       const std::vector<array>& inputs, const std::vector<int>& axes) override {
-    std::vector<uint64_t> head;
-    for (int a : axes) {
-      head.push_back((uint64_t)(int64_t)a);
-    }
-    std::vector<int> out_axes;
-    auto r = rule(VMAP, inputs, head, &out_axes);
-    return {r, out_axes};
+    return op_.vmap(inputs, axes);
   }
 
   bool is_equivalent(const Primitive& other) const override {
     auto* o = dynamic_cast<const Foreign*>(&other);
-    return o && deterministic_ && o->owner_->op == owner_->op;
+    return o && deterministic_ && o->op_.number() == op_.number();
   }
 
   const char* name() const override {
@@ -132,32 +99,7 @@ class Foreign : public Own {
   }
 
  private:
-  // rule calls Go with a head of numbers and the arrays behind it.
-  std::vector<array> rule(
-      Rule kind, const std::vector<array>& in, const std::vector<uint64_t>& head,
-      std::vector<int>* axes = nullptr) {
-    std::vector<uint64_t> w{head.size()};
-    w.insert(w.end(), head.begin(), head.end());
-    for (auto& a : in) {
-      w.push_back(handle(a));
-    }
-    uint64_t *out = nullptr, n = 0;
-    if (go.rule(owner_->op, kind, w.data(), w.size(), &out, &n)) {
-      throw GoError{};
-    }
-    std::vector<array> r;
-    for (uint64_t i = 0; i < n; i++) {
-      r.push_back(arr(out[i]));
-      delete reinterpret_cast<array*>(out[i]);
-      if (axes) {
-        axes->push_back((int)(int64_t)out[n + i]);
-      }
-    }
-    std::free(out);
-    return r;
-  }
-
-  std::shared_ptr<Owner> owner_;
+  GoOp op_;
   std::string name_;
   bool deterministic_;
 };
@@ -172,7 +114,7 @@ static int foreign(
     const int64_t* spec, uint64_t results, uint64_t** out, uint64_t* nout) {
   ensure_thread();
   return guarded([&] {
-    auto owner = std::make_shared<Owner>(op);
+    GoOp owner(op);
     const Stream& s = stream(0); // the CPU
     std::vector<array> args;
     for (auto& a : arrays(in, n)) {
@@ -214,17 +156,7 @@ static int foreign_buffers(uint64_t c, int64_t* out, uint64_t cap) {
   return w.size();
 }
 
-// foreign_dropped takes up to cap ops that the engine is done with.
-static uint64_t foreign_dropped(uint64_t* out, uint64_t cap) {
-  std::lock_guard<std::mutex> hold(dropped_mutex);
-  uint64_t n = std::min<uint64_t>(cap, dropped.size());
-  std::copy(dropped.end() - n, dropped.end(), out);
-  dropped.resize(dropped.size() - n);
-  return n;
-}
-
 void fill_foreign(adj_api* api) {
-  api->foreign_dropped = foreign_dropped;
   api->foreign = foreign;
   api->foreign_buffers = foreign_buffers;
 }

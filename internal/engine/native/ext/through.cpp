@@ -1,0 +1,195 @@
+#include "ext/through.h"
+
+namespace adj {
+
+using namespace mlx::core;
+
+void Through::eval_cpu(const Arrays& inputs, Arrays& outputs) {
+  for (size_t i = 0, j = head(inputs); i < outputs.size(); i++, j++) {
+    outputs[i].copy_shared_buffer(inputs[j]);
+  }
+}
+
+Arrays Through::vjp(
+    const Arrays& primals, const Arrays& cotangents, const std::vector<int>& argnums,
+    const Arrays&) {
+  Arrays r;
+  for (int i : argnums) {
+    r.push_back(cotangents.at(i - head(primals)));
+  }
+  return r;
+}
+
+Arrays Through::jvp(
+    const Arrays& primals, const Arrays& tangents, const std::vector<int>& argnums) {
+  std::vector<std::optional<array>> r(outputs_);
+  for (size_t i = 0; i < argnums.size(); i++) {
+    r.at(argnums[i] - head(primals)) = tangents[i];
+  }
+  return filled(r, part(primals, head(primals), primals.size()));
+}
+
+std::vector<Shape> Through::output_shapes(const Arrays& inputs) {
+  std::vector<Shape> r;
+  for (size_t i = head(inputs); i < inputs.size(); i++) {
+    r.push_back(inputs[i].shape());
+  }
+  return r;
+}
+
+namespace {
+
+// Same is one array under another name. Derivatives pass between its output and
+// its first input, which is the last too, except in a Saved.
+class Same : public Through {
+ public:
+  Same(Stream s, const char* name, bool reverse = true, bool forward = true, std::string label = "")
+      : Through(s, 1), name_(name), reverse_(reverse), forward_(forward), label_(std::move(label)) {}
+
+  const char* name() const override {
+    return name_;
+  }
+  const std::string& label() const {
+    return label_;
+  }
+  bool flows(size_t input, bool forward) const override {
+    return input == 0 && (forward ? forward_ : reverse_);
+  }
+  Arrays vjp(
+      const Arrays&, const Arrays& cotangents, const std::vector<int>&, const Arrays&) override {
+    return cotangents;
+  }
+  Arrays jvp(const Arrays&, const Arrays& tangents, const std::vector<int>&) override {
+    return tangents;
+  }
+  std::pair<Arrays, std::vector<int>> vmap(
+      const Arrays& inputs, const std::vector<int>& axes) override {
+    auto in = inputs;
+    int axis = axes.back();
+    if (in.size() == 2 && axes[0] != axis) {
+      // The two that a Saved stands between agree in their axis.
+      int size = mapped_size(inputs, axes);
+      axis = 0;
+      for (int i : {0, 1}) {
+        in[i] = moved({inputs[i], axes[i]}, axis, size);
+      }
+    }
+    auto p = std::make_shared<Same>(stream(), name_, reverse_, forward_, label_);
+    return {{array(in.back().shape(), in.back().dtype(), p, in)}, {axis}};
+  }
+  bool is_equivalent(const Primitive& other) const override {
+    auto* o = dynamic_cast<const Same*>(&other);
+    return o && o->name_ == name_ && o->label_ == label_ && o->reverse_ == reverse_ &&
+        o->forward_ == forward_;
+  }
+
+ private:
+  const char* name_;
+  bool reverse_, forward_;
+  std::string label_;
+};
+
+constexpr const char *Argument = "Argument", *Named = "Named", *Saved = "Saved";
+
+// Late is computed after all but its last input.
+class Late : public Through {
+ public:
+  explicit Late(Stream s) : Through(s, 1) {}
+
+  const char* name() const override {
+    return "Late";
+  }
+  bool flows(size_t input, bool) const override {
+    return input == 0;
+  }
+  Arrays vjp(
+      const Arrays&, const Arrays& cotangents, const std::vector<int>&, const Arrays&) override {
+    return cotangents;
+  }
+  Arrays jvp(const Arrays&, const Arrays& tangents, const std::vector<int>&) override {
+    return tangents;
+  }
+  void eval_cpu(const Arrays& inputs, Arrays& outputs) override {
+    outputs[0].copy_shared_buffer(inputs[0]);
+  }
+  std::vector<Shape> output_shapes(const Arrays& inputs) override {
+    return {inputs[0].shape()};
+  }
+  std::pair<Arrays, std::vector<int>> vmap(
+      const Arrays& inputs, const std::vector<int>& axes) override {
+    return {{late(inputs[0], part(inputs, 1, inputs.size()))}, {axes[0]}};
+  }
+  bool is_equivalent(const Primitive& other) const override {
+    return dynamic_cast<const Late*>(&other);
+  }
+};
+
+array same(const array& a, std::shared_ptr<Same> p, Arrays in) {
+  return array(a.shape(), a.dtype(), std::move(p), std::move(in));
+}
+
+} // namespace
+
+array argument(const array& a, bool reverse, bool forward) {
+  return same(a, std::make_shared<Same>(current(), Argument, reverse, forward), {a});
+}
+
+array late(const array& a, const Arrays& first) {
+  return array(a.shape(), a.dtype(), std::make_shared<Late>(stream_of(a)), Arrays{a} + first);
+}
+
+array saved(const array& recomputed, const array& value) {
+  return same(value, std::make_shared<Same>(stream_of(recomputed), Saved), {recomputed, value});
+}
+
+void forget_recomputed(const Arrays& outputs, const Arrays& from) {
+  std::unordered_set<uintptr_t> stop;
+  for (auto& a : from) {
+    stop.insert(a.id());
+  }
+  for (auto& a : topological(
+           outputs, [&](const array& a) { return a.has_primitive() && !stop.count(a.id()); })) {
+    if (a.primitive().name() == Saved && a.inputs().size() == 2) {
+      a.inputs().erase(a.inputs().begin());
+    }
+  }
+}
+
+const std::string* label(const array& a) {
+  auto* p = a.has_primitive() ? dynamic_cast<const Same*>(&a.primitive()) : nullptr;
+  return p && p->name() == Named ? &p->label() : nullptr;
+}
+
+int arguments_of(
+    const uint64_t* h, uint64_t n, bool reverse, bool forward, uint64_t** out, uint64_t* nout) {
+  ensure_thread();
+  return guarded([&] {
+    auto all = arrays(h, n);
+    if (tracing()) {
+      for (auto& a : all) {
+        a = argument(a, reverse, forward);
+      }
+    }
+    give(std::move(all), out, nout);
+  });
+}
+
+int named_of(uint64_t h, const char* label, uint64_t* out) {
+  ensure_thread();
+  return guarded([&] {
+    array a = arr(h);
+    if (tracing()) {
+      a = same(a, std::make_shared<Same>(current(), Named, true, true, label), {a});
+    }
+    *out = handle(a);
+  });
+}
+
+void fill_through(adj_api* api) {
+  api->arguments = arguments_of;
+  api->named = named_of;
+  api->custom = custom_of;
+  api->checkpoint = checkpoint_of;
+}
+
+} // namespace adj
