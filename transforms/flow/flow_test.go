@@ -240,3 +240,16 @@ func TestNesting(t *testing.T) {
 	require.InDelta(t, 36, g(num(3)).Item(), 1e-4) // (2x)²
 	require.InDelta(t, 24, grad.Of(g)(num(3)).Item(), 1e-4)
 }
+
+// The derivative of a sigmoid holds a constant, which the forward pass of a step
+// takes beside its own inputs; that of the product reads the captured weights
+// transposed. One must not be taken for the other.
+func TestScanOfStepsWhoseDerivativesHoldConstants(t *testing.T) {
+	n := sample(3)
+	step := func(n net, h arr) arr { return h.MatMul(n.W).Sigmoid() }
+	scan := func(n net) arr {
+		return flow.For(3, func(_, h arr) arr { return step(n, h) }, n.H).Sum()
+	}
+	loop := func(n net) arr { return step(n, step(n, step(n, n.H))).Sum() }
+	same(t, grad.Of(loop)(n), grad.Of(scan)(n), "gradient")
+}

@@ -417,7 +417,9 @@ Arrays Scan::reverse(
     init.push_back(zeros_like(primals[i], st));
   }
   Arrays more;
-  auto invariant = Graph(s.in, f.invariant, [](const array&) {}).run(primals, false);
+  // Behind the inputs of the step are the captures of its forward pass.
+  auto given = part(primals, 0, s.in.size());
+  auto invariant = Graph(s.in, f.invariant, [](const array&) {}).run(given, false);
   auto b = body(
       part(from, 0, nc) + sums + sliced_from + f.invariant, outs + grads[1], more);
   Layout l{nc + sums.size(), sliced.size(), l_.length, !l_.reverse, l_.remat};
