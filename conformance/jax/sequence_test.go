@@ -4,6 +4,7 @@ import (
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/nn"
 	"github.com/adjoint-go/adjoint/nn/loss"
+	"github.com/adjoint-go/adjoint/transforms/flow"
 	"github.com/adjoint-go/adjoint/transforms/grad"
 )
 
@@ -39,16 +40,18 @@ func rnn(p readout, d struct{ X, Y *core.Array }) results {
 	return results{"value": value, "grad": g}
 }
 
+type memory struct{ H, C *core.Array }
+
 func lstm(p readout, d struct{ X, Y *core.Array }) results {
 	f := func(p readout) *core.Array {
-		h := core.Zeros(core.Float32, 2, 4)
-		c := h
-		for _, x := range d.X.Unstack(0) {
-			gates := p.Cell.input(x).Add(p.Cell.hidden(h)).Split(4, -1)
-			c = gates[1].Sigmoid().Mul(c).Add(gates[0].Sigmoid().Mul(gates[2].Tanh()))
-			h = gates[3].Sigmoid().Mul(c.Tanh())
+		step := func(m memory, x *core.Array) (memory, struct{}) {
+			gates := p.Cell.input(x).Add(p.Cell.hidden(m.H)).Split(4, -1)
+			c := gates[1].Sigmoid().Mul(m.C).Add(gates[0].Sigmoid().Mul(gates[2].Tanh()))
+			return memory{gates[3].Sigmoid().Mul(c.Tanh()), c}, struct{}{}
 		}
-		return loss.MSE(p.Out.Forward(nil, h), d.Y, loss.Mean)
+		zero := core.Zeros(core.Float32, 2, 4)
+		last, _ := flow.Scan(step, memory{zero, zero}, d.X)
+		return loss.MSE(p.Out.Forward(nil, last.H), d.Y, loss.Mean)
 	}
 	value, g := grad.ValueAndGrad(f)(p)
 	return results{"value": value, "grad": g}
@@ -61,16 +64,15 @@ type gatedCell struct {
 
 func gru(p gatedCell, d struct{ X, W *core.Array }) results {
 	f := func(p gatedCell) *core.Array {
-		h := p.H
-		var hs []*core.Array
-		for _, x := range d.X.Unstack(0) {
+		step := func(h, x *core.Array) (*core.Array, *core.Array) {
 			in, from := p.Cell.input(x).Split(3, -1), p.Cell.hidden(h).Split(3, -1)
 			r, z := in[0].Add(from[0]).Sigmoid(), in[1].Add(from[1]).Sigmoid()
 			n := in[2].Add(r.Mul(from[2])).Tanh()
 			h = z.RSubScalar(1).Mul(n).Add(z.Mul(h))
-			hs = append(hs, h)
+			return h, h
 		}
-		return d.W.Mul(core.Stack(0, hs...)).Sum()
+		_, hs := flow.Scan(step, p.H, d.X)
+		return d.W.Mul(hs).Sum()
 	}
 	value, g := grad.ValueAndGrad(f)(p)
 	return results{"value": value, "grad": g}
@@ -119,11 +121,10 @@ type chain struct{ Emission, Transition *core.Array }
 
 func conditionalRandomField(p chain, d struct{ Y *core.Array }) results {
 	f := func(p chain) *core.Array {
-		es := p.Emission.Unstack(0)
-		alpha := es[0]
-		for _, e := range es[1:] {
-			alpha = alpha.ExpandDims(1).Add(p.Transition).LogSumExp(0).Add(e)
+		step := func(alpha, e *core.Array) (*core.Array, struct{}) {
+			return alpha.ExpandDims(1).Add(p.Transition).LogSumExp(0).Add(e), struct{}{}
 		}
+		alpha, _ := flow.Scan(step, p.Emission.Index(0), p.Emission.Slice(0, 1, 7))
 		score := p.Emission.TakeAlongAxis(d.Y.ExpandDims(1), 1).Sum()
 		steps := p.Transition.At(d.Y.Slice(0, 0, -1), d.Y.Slice(0, 1, 7))
 		return alpha.LogSumExp().Sub(score).Sub(steps.Sum())
@@ -135,20 +136,20 @@ func conditionalRandomField(p chain, d struct{ Y *core.Array }) results {
 
 type hazards struct{ Logits *core.Array }
 
+type trend struct{ Level, Slope *core.Array }
+
 func exponentialSmoothing(x *core.Array, d struct{ Y *core.Array }) results {
 	f := func(x *core.Array) *core.Array {
 		s := x.Sigmoid().Unstack(0)
 		alpha, beta, phi := s[0], s[1], s[2]
-		ys := d.Y.Unstack(0)
-		level, trend := ys[0], ys[1].Sub(ys[0])
-		var errors []*core.Array
-		for _, y := range ys[2:] {
-			damped := phi.Mul(trend)
-			e := y.Sub(level).Sub(damped)
-			level, trend = level.Add(damped).Add(alpha.Mul(e)), damped.Add(beta.Mul(e))
-			errors = append(errors, e)
+		step := func(t trend, y *core.Array) (trend, *core.Array) {
+			damped := phi.Mul(t.Slope)
+			e := y.Sub(t.Level).Sub(damped)
+			return trend{t.Level.Add(damped).Add(alpha.Mul(e)), damped.Add(beta.Mul(e))}, e
 		}
-		return core.Stack(0, errors...).Square().Mean()
+		first := trend{d.Y.Index(0), d.Y.Index(1).Sub(d.Y.Index(0))}
+		_, errors := flow.Scan(step, first, d.Y.Slice(0, 2, 20))
+		return errors.Square().Mean()
 	}
 	return results{"value": f(x), "grad": grad.Of(f)(x), "hessian": grad.Hessian(f)(x)}
 }

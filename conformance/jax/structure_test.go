@@ -62,9 +62,9 @@ func embeddingBag(p bag, d struct{ I, Bag, W *core.Array }) results {
 
 func volumeRendering(p struct{ Color, Density *core.Array }, d struct{ Y *core.Array }) results {
 	f := func(p struct{ Color, Density *core.Array }) *core.Array {
-		clear := nn.Softplus(p.Density).MulScalar(-0.4).Exp()
-		passed := clear.AddScalar(1e-10).CumProdWith(1, false, false)
-		weight := passed.Mul(clear.RSubScalar(1))
+		through := nn.Softplus(p.Density).MulScalar(-0.4).Exp()
+		passed := through.AddScalar(1e-10).CumProdWith(1, false, false)
+		weight := passed.Mul(through.RSubScalar(1))
 		pixel := weight.ExpandDims(2).Mul(p.Color.Sigmoid()).Sum(1)
 		return loss.MSE(pixel, d.Y, loss.Mean)
 	}
