@@ -2072,8 +2072,7 @@ func (arr *Array) Tile(reps ...int) *Array {
 // padRaw returns a with low_pad_size[i] elements before and high_pad_size[i]
 // after axes[i]: pad_value for mode "constant", the outermost element for
 // "edge", the elements mirrored for "reflect" (without the outermost) and
-// "symmetric" (with it). Axes are not negative; pad_value is a scalar and
-// counts as a constant.
+// "symmetric" (with it). Axes are not negative; pad_value is a scalar.
 //
 // Shapes: the sizes of a plus the padding. Dtypes: a's. Errors: a width is
 // negative, or mode is another. Source: MLX pad.

@@ -121,8 +121,7 @@ var fft = []Op{
 			{"func STFTWith(x, n_fft, hop_length, win_length, window, center, pad_mode, norm, onesided)", "is STFT with a window of win_length samples (0: n_fft), frames that start at their times unless center, padding \"reflect\", \"constant\" or \"edge\", and with onesided false also the negative frequencies."},
 		},
 		Shape: "(…, l) → (…, frequencies, frames)", Types: "real; complex only when not onesided; → complex64", Errors: "x is too short, the window has another length, or pad_mode is unknown", Source: "MLX fft.stft",
-		NoVmap: "MLX has none for AsStrided",
-		Diff:   "x window", Cases: []string{"x:12; n_fft:4; hop_length:2; window:4@pos; center:true; pad_mode:constant; onesided:true", "x:2x10; n_fft:4; center:false; pad_mode:constant; onesided:true", "x:9; n_fft:5; hop_length:3; win_length:3; center:true; pad_mode:reflect; norm:1"}},
+		Diff: "x window", Cases: []string{"x:12; n_fft:4; hop_length:2; window:4@pos; center:true; pad_mode:constant; onesided:true", "x:2x10; n_fft:4; center:false; pad_mode:constant; onesided:true", "x:9; n_fft:5; hop_length:3; win_length:3; center:true; pad_mode:reflect; norm:1"}},
 	{Name: "fft.istft", Sym: "mlx_fft_istft", Cpp: "fft::istft", In: "stft_matrix array, n_fft int?, hop_length int?, win_length int?, window array?, center bool, norm fftnorm, onesided bool, length int?", Out: "x", Pkg: "fft",
 		Go: []Form{
 			{"func ISTFT(stft_matrix, n_fft, hop_length, window) win_length=0 center=true norm=0 onesided=true length=0", "returns the signal whose STFT with the same arguments is stft_matrix, by adding overlapping frames; n_fft 0 stands for the even size that fits."},

@@ -25,27 +25,27 @@ var indexing = []Op{
 	{Name: "scatter", Sym: "mlx_scatter_checked", CppExpr: checked(scattered + "return scatter(a, at, updates, ax, s);"), In: "a array, indices arrays, updates array, axes ints", Out: "y",
 		Go:    []Form{{"Scatter(indices, updates, axes)", "returns a with slices replaced by updates: those that start at indices[i] along axes[i]. For slices of one element negative indices count from the end."}},
 		Shape: "updates: the broadcast shape of indices, then one size per axis of a", Types: "a's; indices are integers", Errors: "updates do not fit, axes repeat, indices and axes differ in number, or " + outside, Source: "MLX scatter",
-		DTypes: all, Diff: "a updates", NoShapeless: "MLX has no shape rule for Scatter", JVPGap: "MLX has no forward rule for Scatter", Cases: []string{
+		DTypes: all, Diff: "a updates", NoShapeless: "MLX has no shape rule for Scatter", Cases: []string{
 			"a:4x3; indices:2@perm4; updates:2x1x3; axes:[0]", "a:4x3; indices:2@perm4+2@perm3; updates:2x1x1; axes:[0,1]", "a:4x3; indices:0d@idx4; updates:1x3; axes:[0]"}},
 	{Name: "scatter_add", Sym: "mlx_scatter_add_checked", CppExpr: checked(scattered + "return scatter_add(a, at, updates, ax, s);"), In: "a array, indices arrays, updates array, axes ints", Out: "y",
 		Go:    []Form{{"ScatterAdd(indices, updates, axes)", "is Scatter that adds updates to what is there."}},
 		Shape: "updates: the broadcast shape of indices, then one size per axis of a", Types: "a's; indices are integers", Errors: "updates do not fit, axes repeat, indices and axes differ in number, or " + outside, Source: "MLX scatter_add",
-		DTypes: numbers, Diff: "a updates", NoShapeless: "MLX has no shape rule for Scatter", JVPGap: "MLX has no forward rule for Scatter", Cases: []string{
+		DTypes: numbers, Diff: "a updates", NoShapeless: "MLX has no shape rule for Scatter", Cases: []string{
 			"a:4x3; indices:6@idx4; updates:6x1x3; axes:[0]", "a:4x3; indices:5@idx4+5@idx3; updates:5x1x1; axes:[0,1]"}},
 	{Name: "scatter_prod", Sym: "mlx_scatter_prod_checked", CppExpr: checked(scattered + "return scatter_prod(a, at, updates, ax, s);"), In: "a array, indices arrays, updates array, axes ints", Out: "y",
 		Go:    []Form{{"ScatterProd(indices, updates, axes)", "is Scatter that multiplies what is there by updates."}},
 		Shape: "updates: the broadcast shape of indices, then one size per axis of a", Types: "a's; indices are integers", Errors: "updates do not fit, axes repeat, indices and axes differ in number, or " + outside, Source: "MLX scatter_prod",
-		DTypes: numbers, NoShapeless: "MLX has no shape rule for Scatter", Cases: []string{
+		DTypes: numbers, Diff: "a updates", NoShapeless: "MLX has no shape rule for Scatter", Cases: []string{
 			"a:4x3; indices:6@idx4; updates:6x1x3; axes:[0]", "a:4x3; indices:5@idx4+5@idx3; updates:5x1x1; axes:[0,1]"}},
 	{Name: "scatter_max", Sym: "mlx_scatter_max_checked", CppExpr: checked(scattered + "return scatter_max(a, at, updates, ax, s);"), In: "a array, indices arrays, updates array, axes ints", Out: "y",
 		Go:    []Form{{"ScatterMax(indices, updates, axes)", "is Scatter that keeps the larger of updates and what is there."}},
 		Shape: "updates: the broadcast shape of indices, then one size per axis of a", Types: "real; a's; indices are integers", Errors: "updates do not fit, axes repeat, indices and axes differ in number, or " + outside, Source: "MLX scatter_max",
-		DTypes: reals, Diff: "a updates", NoShapeless: "MLX has no shape rule for Scatter", JVPGap: "MLX has no forward rule for Scatter", Cases: []string{
+		DTypes: reals, Diff: "a updates", NoShapeless: "MLX has no shape rule for Scatter", Cases: []string{
 			"a:4x3@distinct; indices:2@perm4; updates:2x1x3@between; axes:[0]", "a:4x3@distinct; indices:2@perm4+2@perm3; updates:2x1x1@between; axes:[0,1]"}},
 	{Name: "scatter_min", Sym: "mlx_scatter_min_checked", CppExpr: checked(scattered + "return scatter_min(a, at, updates, ax, s);"), In: "a array, indices arrays, updates array, axes ints", Out: "y",
 		Go:    []Form{{"ScatterMin(indices, updates, axes)", "is Scatter that keeps the smaller of updates and what is there."}},
 		Shape: "updates: the broadcast shape of indices, then one size per axis of a", Types: "real; a's; indices are integers", Errors: "updates do not fit, axes repeat, indices and axes differ in number, or " + outside, Source: "MLX scatter_min",
-		DTypes: reals, Diff: "a updates", NoShapeless: "MLX has no shape rule for Scatter", JVPGap: "MLX has no forward rule for Scatter", Cases: []string{
+		DTypes: reals, Diff: "a updates", NoShapeless: "MLX has no shape rule for Scatter", Cases: []string{
 			"a:4x3@distinct; indices:2@perm4; updates:2x1x3@between; axes:[0]", "a:4x3@distinct; indices:2@perm4+2@perm3; updates:2x1x1@between; axes:[0,1]"}},
 	{Name: "masked_scatter", Sym: "mlx_masked_scatter", Cpp: "masked_scatter", In: "a array, mask array, src array", Out: "y",
 		Go:    []Form{{"MaskedScatter(mask, src)", "returns a with the elements where mask is true replaced by those of src, in row-major order."}},
@@ -59,7 +59,7 @@ var indexing = []Op{
 	{Name: "slice_dynamic", Sym: "mlx_slice_dynamic_checked", CppExpr: checked(startWithin("a", "slice_size") + "return slice(a, at, ax, slice_size, s);"), In: "a array, start array, axes ints, slice_size shape", Out: "y",
 		Go:    []Form{{"DynamicSlice(start, axes, slice_size)", "returns the slice of a of slice_size that starts at start[i] along axes[i] and at 0 along the other axes. start is an array, so it may depend on data; it is moved to the nearest place where the slice lies inside."}},
 		Shape: "slice_size", Types: "any; start is a vector of integers", Errors: "slice_size does not fit a, or start and axes differ in length", Source: "MLX slice",
-		DTypes: all, Diff: "a", VmapGap: "start cannot be mapped", Cases: []string{"a:4x5; start:1@idx2; axes:[0]; slice_size:[2,5]", "a:4x5; start:2@idx2; axes:[1,0]; slice_size:[3,4]"}},
+		DTypes: all, Diff: "a", Cases: []string{"a:4x5; start:1@idx2; axes:[0]; slice_size:[2,5]", "a:4x5; start:2@idx2; axes:[1,0]; slice_size:[3,4]"}},
 	{Name: "slice_update", Sym: "mlx_slice_update_mended", CppExpr: sliceUpdate("slice_update", "tied(x, old)"), In: "src array, update array, start bounds, stop bounds, strides bounds", Out: "y",
 		Go:    []Form{{"sliceUpdateRaw(update, start, stop, strides)", "returns src with the elements that sliceRaw would give replaced by update."}},
 		Shape: "that of src; update broadcasts to the slice", Types: "src's", Errors: "start, stop and strides do not have one number per axis", Source: "MLX slice_update",
@@ -92,7 +92,7 @@ var indexing = []Op{
 			return slice_update(src, where(array(true), astype(update, src.dtype(), s), old, s), at, ax, s);`), In: "src array, update array, start array, axes ints", Out: "y",
 		Go:    []Form{{"DynamicUpdateSlice(update, start, axes)", "returns src with the slice of the shape of update that starts at start[i] along axes[i] and at 0 along the other axes replaced by update. start is an array, so it may depend on data; it is moved to the nearest place where the slice lies inside."}},
 		Shape: "that of src", Types: "src's; start is a vector of integers", Errors: "update does not have the axes of src or does not fit it, or start and axes differ in length", Source: "MLX slice_update",
-		DTypes: all, Diff: "src update", VmapGap: "start cannot be mapped", Cases: []string{"src:4x5; update:2x5; start:1@idx2; axes:[0]", "src:4x5; update:3x4; start:2@idx2; axes:[1,0]"}},
+		DTypes: all, Diff: "src update", Cases: []string{"src:4x5; update:2x5; start:1@idx2; axes:[0]", "src:4x5; update:3x4; start:2@idx2; axes:[1,0]"}},
 }
 
 // gathered and scattered check the index arrays of the general gathers.

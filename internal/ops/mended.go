@@ -38,10 +38,6 @@ func sliceUpdate(name, combination string) string {
 			return slice_update(src, ` + combination + `, start, stop, strides, s);`)
 }
 
-// groupedConvolution makes input one that is mapped where weight is: the batch
-// rule for a mapped weight alone does not know of groups.
-const groupedConvolution = "auto x = groups > 1 && weight.is_tracer() && weight.size() > 0 ? tied(input, first(weight)) : input;"
-
 // complexPower is power of complex numbers: the engine's derivative is that of real ones.
 var complexPower = mended(`auto t = promote_types(a.dtype(), b.dtype());
 			if (!issubdtype(t, complexfloating)) return power(a, b, s);
@@ -62,22 +58,6 @@ var complexLogaddexp = mended(`auto t = promote_types(a.dtype(), b.dtype());
 			auto m = where(greater(real(x, s), real(y, s), s), x, y, s);
 			m = stop_gradient(where(isfinite(m, s), m, array(0, t), s), s);
 			return add(m, log(add(exp(subtract(x, m, s), s), exp(subtract(y, m, s), s), s), s), s);`)
-
-// complexCumprod is cumprod of complex numbers, by doubling the reach of each product: the
-// engine's gradient is that of real ones.
-var complexCumprod = mended(`if (!issubdtype(a.dtype(), complexfloating)) return cumprod(a, axis, reverse, inclusive, s);
-			if (a.ndim() == 0 || axis < -int(a.ndim()) || axis >= int(a.ndim())) return cumprod(a, axis, reverse, inclusive, s);
-			int ax = axis < 0 ? axis + a.ndim() : axis, n = a.shape(ax);
-			auto moved = [&](const array& x, int k) {
-				Shape from(x.ndim(), 0), to = x.shape(), pad = x.shape();
-				pad[ax] = k;
-				(reverse ? from[ax] : to[ax]) = reverse ? k : n - k;
-				auto rest = slice(x, from, to, s), fill = ones(pad, x.dtype(), s);
-				return concatenate(reverse ? std::vector<array>{rest, fill} : std::vector<array>{fill, rest}, ax, s);
-			};
-			auto y = a;
-			for (int k = 1; k < n; k *= 2) y = multiply(y, moved(y, k), s);
-			return inclusive || n == 0 ? y : moved(y, 1);`)
 
 // scaledAddmm is addmm: the engine's forward derivative leaves alpha and beta out, and its batch
 // rule takes c for a whole result that is mapped with a.

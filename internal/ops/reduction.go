@@ -128,13 +128,13 @@ var reduction = []Op{
 		Shape: "that of a", Types: "a's; bool becomes int32", Source: "MLX cumsum",
 		DTypes: all, Diff: "a", Cases: []string{
 			"a:3x4; axis:1; inclusive:true", "a:3x4; axis:-2; reverse:true; inclusive:true", "a:5; axis:0", "a:2x3; axis:1; reverse:true"}},
-	{Name: "cumprod", Sym: "mlx_cumprod_mended", CppExpr: complexCumprod, In: "a array, axis int, reverse bool, inclusive bool", Out: "y",
+	{Name: "cumprod", Sym: "mlx_cumprod", Cpp: "cumprod", In: "a array, axis int, reverse bool, inclusive bool", Out: "y",
 		Go: []Form{
 			{"CumProd(axis) reverse=false inclusive=true", "returns the running products of a along axis."},
 			{"CumProdWith(axis, reverse, inclusive)", "is CumProd that with reverse runs from the end, and without inclusive leaves each element itself out."},
 		},
 		Shape: "that of a", Types: "a's", Source: "MLX cumprod",
-		DTypes: all, Diff: "a", JVPGap: "MLX has no forward rule for scans of products and extremes", Cases: []string{
+		DTypes: all, Diff: "a", Cases: []string{
 			"a:3x4@pos; axis:1; inclusive:true", "a:3x4@pos; axis:-2; reverse:true; inclusive:true", "a:5@pos; axis:0", "a:2x3@pos; axis:1; reverse:true"}},
 	{Name: "cummax", Sym: "mlx_cummax", Cpp: "cummax", In: "a array, axis int, reverse bool, inclusive bool", Out: "y",
 		Go: []Form{
@@ -142,7 +142,7 @@ var reduction = []Op{
 			{"CumMaxWith(axis, reverse, inclusive)", "is CumMax that with reverse runs from the end, and without inclusive leaves each element itself out."},
 		},
 		Shape: "that of a", Types: "a's", Source: "MLX cummax",
-		DTypes: reals, Diff: "a", Infinite: true, JVPGap: "MLX has no forward rule for scans of products and extremes", Cases: []string{
+		DTypes: reals, Diff: "a", Infinite: true, Cases: []string{
 			"a:3x4@distinct; axis:1; inclusive:true", "a:3x4@distinct; axis:-2; reverse:true; inclusive:true", "a:5@distinct; axis:0", "a:2x3@distinct; axis:1; reverse:true"}},
 	{Name: "cummin", Sym: "mlx_cummin", Cpp: "cummin", In: "a array, axis int, reverse bool, inclusive bool", Out: "y",
 		Go: []Form{
@@ -150,7 +150,7 @@ var reduction = []Op{
 			{"CumMinWith(axis, reverse, inclusive)", "is CumMin that with reverse runs from the end, and without inclusive leaves each element itself out."},
 		},
 		Shape: "that of a", Types: "a's", Source: "MLX cummin",
-		DTypes: reals, Diff: "a", Infinite: true, JVPGap: "MLX has no forward rule for scans of products and extremes", Cases: []string{
+		DTypes: reals, Diff: "a", Infinite: true, Cases: []string{
 			"a:3x4@distinct; axis:1; inclusive:true", "a:3x4@distinct; axis:-2; reverse:true; inclusive:true", "a:5@distinct; axis:0", "a:2x3@distinct; axis:1; reverse:true"}},
 	{Name: "logcumsumexp", Sym: "mlx_logcumsumexp", Cpp: "logcumsumexp", In: "a array, axis int, reverse bool, inclusive bool", Out: "y",
 		Go: []Form{

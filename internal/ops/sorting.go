@@ -27,7 +27,7 @@ var sorting = []Op{
 			{"SearchSortedRight(values) side=\"right\"", "is SearchSorted that counts the elements that are less or equal."},
 		},
 		Shape: "(n), any → that of values", Types: "real; the result is uint32", Errors: "the receiver is no vector", Source: "MLX searchsorted",
-		DTypes: reals, VmapGap: "sorted_sequence cannot be mapped", Cases: []string{"sorted_sequence:6@sorted; values:3x4; side:left", "sorted_sequence:6@sorted; values:0d; side:right"}},
+		DTypes: reals, Cases: []string{"sorted_sequence:6@sorted; values:3x4; side:left", "sorted_sequence:6@sorted; values:0d; side:right"}},
 	{Name: "unique", Sym: "mlx_unique", Cpp: "unique", In: "a array, size int, return_index bool, return_inverse bool, return_counts bool, fill_value array?", Out: "[]",
 		Go:    []Form{{"uniqueRaw(size, return_index, return_inverse, return_counts, fill_value)", "returns the size smallest distinct elements of a in ascending order, filled up with fill_value, and where asked for the index of the first of each, the index into the result of every element of a, and how often each occurs."}},
 		Shape: "(size), (size), that of a, (size)", Types: "real; indices are uint32, counts int32", Errors: "size is negative, or a is empty and fill_value nil", Source: "MLX unique",

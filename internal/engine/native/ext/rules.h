@@ -1,6 +1,8 @@
 // The derivatives and batch rules that are ours. A primitive that the table in
 // rules.cpp names has the rules that stand there in place of MLX's.
 #pragma once
+#include <string_view>
+
 #include "ext/derive.h"
 
 namespace adj {
@@ -26,6 +28,39 @@ struct Rules {
   VJP vjp = nullptr;
   JVP jvp = nullptr;
   VMap vmap = nullptr;
+};
+
+using RuleTable = std::unordered_map<std::string_view, Rules>;
+
+// The rules by family, one file each.
+void add_convolution(RuleTable& t);
+void add_scans(RuleTable& t);
+void add_scatters(RuleTable& t);
+void add_shapes(RuleTable& t);
+
+// Batch is the view that a batch rule has of its inputs.
+struct Batch {
+  const Arrays& inputs;
+  const std::vector<int>& axes;
+  Stream s;
+  int size = 0;
+
+  Batch(const Arrays& inputs, const std::vector<int>& axes, Stream s) : inputs(inputs), axes(axes), s(s) {
+    for (size_t i = 0; i < axes.size(); i++) {
+      size = axes[i] >= 0 ? inputs[i].shape(axes[i]) : size;
+    }
+  }
+  // front is input i mapped along axis 0, which has size 1 if it is not mapped.
+  array front(size_t i) const {
+    return axes[i] < 0 ? expand_dims(inputs[i], 0, s) : moveaxis(inputs[i], axes[i], 0, s);
+  }
+  // repeated is front of the whole size.
+  array repeated(size_t i) const {
+    auto a = front(i);
+    auto shape = a.shape();
+    shape[0] = size;
+    return broadcast_to(a, shape, s);
+  }
 };
 
 // rules returns the rules for a primitive, or null when all are MLX's.

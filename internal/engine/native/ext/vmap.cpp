@@ -73,8 +73,9 @@ std::vector<Batched> batch(array& a, const std::vector<Batched>& in) {
   std::vector<Batched> out;
   if (any) {
     auto* own = rules(a.primitive());
+    size_t count = a.outputs().size();
     auto [v, ax] = own && own->vmap ? own->vmap(a.primitive(), values, axes) : a.primitive().vmap(values, axes);
-    for (size_t i = 0; i < v.size(); i++) {
+    for (size_t i = 0; i < v.size() && i < count; i++) {
       out.push_back({v[i], ax[i]});
     }
     return out;

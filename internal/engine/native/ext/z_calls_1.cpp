@@ -258,7 +258,7 @@ int call_cumprod(uint64_t* w_) {
   bool reverse = in_.word() != 0;
   bool inclusive = in_.word() != 0;
   mlx_array r_{nullptr};
-  if (T.mlx_cumprod_mended(&r_, a, axis, reverse, inclusive, adj_stream())) return -1;
+  if (T.mlx_cumprod(&r_, a, axis, reverse, inclusive, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 

@@ -563,7 +563,7 @@ int call_conv1d(uint64_t* w_) {
   int dilation = in_.integer();
   int groups = in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_conv1d_mended(&r_, input, weight, stride, padding, dilation, groups, adj_stream())) return -1;
+  if (T.mlx_conv1d_checked(&r_, input, weight, stride, padding, dilation, groups, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -576,7 +576,7 @@ int call_conv2d(uint64_t* w_) {
   int dilation_0 = in_.integer(); int dilation_1 = in_.integer();
   int groups = in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_conv2d_mended(&r_, input, weight, stride_0, stride_1, padding_0, padding_1, dilation_0, dilation_1, groups, adj_stream())) return -1;
+  if (T.mlx_conv2d_checked(&r_, input, weight, stride_0, stride_1, padding_0, padding_1, dilation_0, dilation_1, groups, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -589,7 +589,7 @@ int call_conv3d(uint64_t* w_) {
   int dilation_0 = in_.integer(); int dilation_1 = in_.integer(); int dilation_2 = in_.integer();
   int groups = in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_conv3d(&r_, input, weight, stride_0, stride_1, stride_2, padding_0, padding_1, padding_2, dilation_0, dilation_1, dilation_2, groups, adj_stream())) return -1;
+  if (T.mlx_conv3d_checked(&r_, input, weight, stride_0, stride_1, stride_2, padding_0, padding_1, padding_2, dilation_0, dilation_1, dilation_2, groups, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -631,7 +631,7 @@ int call_conv_transpose3d(uint64_t* w_) {
   int output_padding_0 = in_.integer(); int output_padding_1 = in_.integer(); int output_padding_2 = in_.integer();
   int groups = in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_conv_transpose3d(&r_, input, weight, stride_0, stride_1, stride_2, padding_0, padding_1, padding_2, dilation_0, dilation_1, dilation_2, output_padding_0, output_padding_1, output_padding_2, groups, adj_stream())) return -1;
+  if (T.mlx_conv_transpose3d_mended(&r_, input, weight, stride_0, stride_1, stride_2, padding_0, padding_1, padding_2, dilation_0, dilation_1, dilation_2, output_padding_0, output_padding_1, output_padding_2, groups, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 

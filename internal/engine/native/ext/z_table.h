@@ -119,7 +119,7 @@ struct Table {
   int (*mlx_argmax_axis)(mlx_array* res, const mlx_array a, int axis, bool keepdims, const mlx_stream s);
   int (*mlx_argmin_axis)(mlx_array* res, const mlx_array a, int axis, bool keepdims, const mlx_stream s);
   int (*mlx_cumsum)(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s);
-  int (*mlx_cumprod_mended)(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s);
+  int (*mlx_cumprod)(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s);
   int (*mlx_cummax)(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s);
   int (*mlx_cummin)(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s);
   int (*mlx_logcumsumexp)(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s);
@@ -218,12 +218,12 @@ struct Table {
   int (*mlx_segmented_mm)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_array segments, const mlx_stream s);
   int (*mlx_block_masked_mm)(mlx_array* res, const mlx_array a, const mlx_array b, int block_size, const mlx_array mask_out, const mlx_array mask_lhs, const mlx_array mask_rhs, const mlx_stream s);
   int (*mlx_hadamard_transform)(mlx_array* res, const mlx_array a, mlx_optional_float scale, const mlx_stream s);
-  int (*mlx_conv1d_mended)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride, int padding, int dilation, int groups, const mlx_stream s);
-  int (*mlx_conv2d_mended)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int padding_0, int padding_1, int dilation_0, int dilation_1, int groups, const mlx_stream s);
-  int (*mlx_conv3d)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int stride_2, int padding_0, int padding_1, int padding_2, int dilation_0, int dilation_1, int dilation_2, int groups, const mlx_stream s);
+  int (*mlx_conv1d_checked)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride, int padding, int dilation, int groups, const mlx_stream s);
+  int (*mlx_conv2d_checked)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int padding_0, int padding_1, int dilation_0, int dilation_1, int groups, const mlx_stream s);
+  int (*mlx_conv3d_checked)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int stride_2, int padding_0, int padding_1, int padding_2, int dilation_0, int dilation_1, int dilation_2, int groups, const mlx_stream s);
   int (*mlx_conv_transpose1d_mended)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride, int padding, int dilation, int output_padding, int groups, const mlx_stream s);
   int (*mlx_conv_transpose2d_mended)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int padding_0, int padding_1, int dilation_0, int dilation_1, int output_padding_0, int output_padding_1, int groups, const mlx_stream s);
-  int (*mlx_conv_transpose3d)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int stride_2, int padding_0, int padding_1, int padding_2, int dilation_0, int dilation_1, int dilation_2, int output_padding_0, int output_padding_1, int output_padding_2, int groups, const mlx_stream s);
+  int (*mlx_conv_transpose3d_mended)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int stride_2, int padding_0, int padding_1, int padding_2, int dilation_0, int dilation_1, int dilation_2, int output_padding_0, int output_padding_1, int output_padding_2, int groups, const mlx_stream s);
   int (*mlx_conv_general_mended)(mlx_array* res, const mlx_array input, const mlx_array weight, const int* stride, size_t stride_num, const int* padding_lo, size_t padding_lo_num, const int* padding_hi, size_t padding_hi_num, const int* kernel_dilation, size_t kernel_dilation_num, const int* input_dilation, size_t input_dilation_num, int groups, bool flip, const mlx_stream s);
   int (*mlx_linalg_qr)(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const mlx_stream s);
   int (*mlx_linalg_svd)(mlx_array* res_0, mlx_array* res_1, mlx_array* res_2, const mlx_array a, const mlx_stream s);
@@ -421,7 +421,7 @@ struct Table {
   X(mlx_argmax_axis) \
   X(mlx_argmin_axis) \
   X(mlx_cumsum) \
-  X(mlx_cumprod_mended) \
+  X(mlx_cumprod) \
   X(mlx_cummax) \
   X(mlx_cummin) \
   X(mlx_logcumsumexp) \
@@ -520,12 +520,12 @@ struct Table {
   X(mlx_segmented_mm) \
   X(mlx_block_masked_mm) \
   X(mlx_hadamard_transform) \
-  X(mlx_conv1d_mended) \
-  X(mlx_conv2d_mended) \
-  X(mlx_conv3d) \
+  X(mlx_conv1d_checked) \
+  X(mlx_conv2d_checked) \
+  X(mlx_conv3d_checked) \
   X(mlx_conv_transpose1d_mended) \
   X(mlx_conv_transpose2d_mended) \
-  X(mlx_conv_transpose3d) \
+  X(mlx_conv_transpose3d_mended) \
   X(mlx_conv_general_mended) \
   X(mlx_linalg_qr) \
   X(mlx_linalg_svd) \

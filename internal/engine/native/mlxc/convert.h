@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mlx/mlx.h"
+#include "mlxc/crop.h"
 #include "mlxc/mlxc.h"
 
 namespace mlxc {

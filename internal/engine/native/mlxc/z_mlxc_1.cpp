@@ -158,27 +158,9 @@ int mlx_cumsum(mlx_array* res, const mlx_array a, int axis, bool reverse, bool i
   });
 }
 
-int mlx_cumprod_mended(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s) {
+int mlx_cumprod(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& axis, const auto& reverse, const auto& inclusive, const auto& s) { return [&] {
-			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
-			if (!issubdtype(a.dtype(), complexfloating)) return cumprod(a, axis, reverse, inclusive, s);
-			if (a.ndim() == 0 || axis < -int(a.ndim()) || axis >= int(a.ndim())) return cumprod(a, axis, reverse, inclusive, s);
-			int ax = axis < 0 ? axis + a.ndim() : axis, n = a.shape(ax);
-			auto moved = [&](const array& x, int k) {
-				Shape from(x.ndim(), 0), to = x.shape(), pad = x.shape();
-				pad[ax] = k;
-				(reverse ? from[ax] : to[ax]) = reverse ? k : n - k;
-				auto rest = slice(x, from, to, s), fill = ones(pad, x.dtype(), s);
-				return concatenate(reverse ? std::vector<array>{rest, fill} : std::vector<array>{fill, rest}, ax, s);
-			};
-			auto y = a;
-			for (int k = 1; k < n; k *= 2) y = multiply(y, moved(y, k), s);
-			return inclusive || n == 0 ? y : moved(y, 1);
-		}(); }(get(a), axis, reverse, inclusive, get(s)));
+    set(res, mlx::core::cumprod(get(a), axis, reverse, inclusive, get(s)));
   });
 }
 
@@ -424,7 +406,7 @@ int mlx_tile(mlx_array* res, const mlx_array arr, const int* reps, size_t reps_n
 
 int mlx_pad(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, const int* low_pad_size, size_t low_pad_size_num, const int* high_pad_size, size_t high_pad_size_num, const mlx_array pad_value, const char* mode, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& axes, const auto& low_pad_size, const auto& high_pad_size, const auto& pad_value, const auto& mode, const auto& s) { return pad(a, axes, low_pad_size, high_pad_size, stop_gradient(pad_value, s), mode, s); }(get(a), to_ints(axes, axes_num), to_shape(low_pad_size, low_pad_size_num), to_shape(high_pad_size, high_pad_size_num), get(pad_value), std::string(mode), get(s)));
+    set(res, mlx::core::pad(get(a), to_ints(axes, axes_num), to_shape(low_pad_size, low_pad_size_num), to_shape(high_pad_size, high_pad_size_num), get(pad_value), std::string(mode), get(s)));
   });
 }
 

@@ -1097,47 +1097,51 @@ int mlx_hadamard_transform(mlx_array* res, const mlx_array a, mlx_optional_float
   });
 }
 
-int mlx_conv1d_mended(mlx_array* res, const mlx_array input, const mlx_array weight, int stride, int padding, int dilation, int groups, const mlx_stream s) {
+int mlx_conv1d_checked(mlx_array* res, const mlx_array input, const mlx_array weight, int stride, int padding, int dilation, int groups, const mlx_stream s) {
   return guard([&] {
     set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding, const auto& dilation, const auto& groups, const auto& s) { return [&] {
-			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			if (groups < 1 || weight.size() == 0) throw std::invalid_argument("[conv1d] groups must be positive and weight not empty");
-			auto x = groups > 1 && weight.is_tracer() && weight.size() > 0 ? tied(input, first(weight)) : input; return conv1d(x, weight, stride, padding, dilation, groups, s);
+			return conv1d(input, weight, stride, padding, dilation, groups, s);
 		}(); }(get(input), get(weight), stride, padding, dilation, groups, get(s)));
   });
 }
 
-int mlx_conv2d_mended(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int padding_0, int padding_1, int dilation_0, int dilation_1, int groups, const mlx_stream s) {
+int mlx_conv2d_checked(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int padding_0, int padding_1, int dilation_0, int dilation_1, int groups, const mlx_stream s) {
   return guard([&] {
     set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding, const auto& dilation, const auto& groups, const auto& s) { return [&] {
-			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			if (groups < 1 || weight.size() == 0) throw std::invalid_argument("[conv2d] groups must be positive and weight not empty");
-			auto x = groups > 1 && weight.is_tracer() && weight.size() > 0 ? tied(input, first(weight)) : input; return conv2d(x, weight, stride, padding, dilation, groups, s);
+			return conv2d(input, weight, stride, padding, dilation, groups, s);
 		}(); }(get(input), get(weight), std::make_pair(stride_0, stride_1), std::make_pair(padding_0, padding_1), std::make_pair(dilation_0, dilation_1), groups, get(s)));
   });
 }
 
-int mlx_conv3d(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int stride_2, int padding_0, int padding_1, int padding_2, int dilation_0, int dilation_1, int dilation_2, int groups, const mlx_stream s) {
+int mlx_conv3d_checked(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int stride_2, int padding_0, int padding_1, int padding_2, int dilation_0, int dilation_1, int dilation_2, int groups, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding, const auto& dilation, const auto& groups, const auto& s) { return groups < 1 || weight.size() == 0 ? throw std::invalid_argument("[conv3d] groups must be positive and weight not empty") : conv3d(input, weight, stride, padding, dilation, groups, s); }(get(input), get(weight), std::make_tuple(stride_0, stride_1, stride_2), std::make_tuple(padding_0, padding_1, padding_2), std::make_tuple(dilation_0, dilation_1, dilation_2), groups, get(s)));
+    set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding, const auto& dilation, const auto& groups, const auto& s) { return [&] {
+			if (groups < 1 || weight.size() == 0) throw std::invalid_argument("[conv3d] groups must be positive and weight not empty");
+			return conv3d(input, weight, stride, padding, dilation, groups, s);
+		}(); }(get(input), get(weight), std::make_tuple(stride_0, stride_1, stride_2), std::make_tuple(padding_0, padding_1, padding_2), std::make_tuple(dilation_0, dilation_1, dilation_2), groups, get(s)));
   });
 }
 
 int mlx_conv_transpose1d_mended(mlx_array* res, const mlx_array input, const mlx_array weight, int stride, int padding, int dilation, int output_padding, int groups, const mlx_stream s) {
   return guard([&] {
     set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding, const auto& dilation, const auto& output_padding, const auto& groups, const auto& s) { return [&] {
-			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			if (groups < 1 || weight.size() == 0) throw std::invalid_argument("[conv_transpose1d] groups must be positive and weight not empty");
-			auto x = groups > 1 && weight.is_tracer() && weight.size() > 0 ? tied(input, first(weight)) : input; return conv_transpose1d(x, weight, stride, padding, dilation, output_padding, groups, s);
+			return [&] {
+				auto ints = [](const auto& v) { return std::vector<int>{v}; };
+				auto by = ints(stride), cut = ints(padding), gap = ints(dilation), more = ints(output_padding);
+				size_t n = by.size();
+				std::vector<int> lo(n), hi(n);
+				if (input.ndim() != n + 2 || weight.ndim() != n + 2) throw std::invalid_argument("[conv_transpose1d] input and weight must have " + std::to_string(n + 2) + " axes");
+				for (size_t i = 0; i < n; i++) {
+					if (by[i] < 1 || gap[i] < 1) throw std::invalid_argument("[conv_transpose1d] stride and dilation must be positive");
+					lo[i] = gap[i] * (weight.shape(i + 1) - 1) - cut[i];
+					hi[i] = lo[i] + more[i];
+				}
+				auto x = mlxc::crop(input, lo, hi, by, s);
+				return conv_general(x, weight, std::vector<int>(n, 1), lo, hi, gap, by, groups, true, s);
+			}();
 		}(); }(get(input), get(weight), stride, padding, dilation, output_padding, groups, get(s)));
   });
 }
@@ -1145,31 +1149,67 @@ int mlx_conv_transpose1d_mended(mlx_array* res, const mlx_array input, const mlx
 int mlx_conv_transpose2d_mended(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int padding_0, int padding_1, int dilation_0, int dilation_1, int output_padding_0, int output_padding_1, int groups, const mlx_stream s) {
   return guard([&] {
     set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding, const auto& dilation, const auto& output_padding, const auto& groups, const auto& s) { return [&] {
-			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			if (groups < 1 || weight.size() == 0) throw std::invalid_argument("[conv_transpose2d] groups must be positive and weight not empty");
-			auto x = groups > 1 && weight.is_tracer() && weight.size() > 0 ? tied(input, first(weight)) : input; return conv_transpose2d(x, weight, stride, padding, dilation, output_padding, groups, s);
+			return [&] {
+				auto ints = [](const auto& v) { return std::vector<int>{v.first, v.second}; };
+				auto by = ints(stride), cut = ints(padding), gap = ints(dilation), more = ints(output_padding);
+				size_t n = by.size();
+				std::vector<int> lo(n), hi(n);
+				if (input.ndim() != n + 2 || weight.ndim() != n + 2) throw std::invalid_argument("[conv_transpose2d] input and weight must have " + std::to_string(n + 2) + " axes");
+				for (size_t i = 0; i < n; i++) {
+					if (by[i] < 1 || gap[i] < 1) throw std::invalid_argument("[conv_transpose2d] stride and dilation must be positive");
+					lo[i] = gap[i] * (weight.shape(i + 1) - 1) - cut[i];
+					hi[i] = lo[i] + more[i];
+				}
+				auto x = mlxc::crop(input, lo, hi, by, s);
+				return conv_general(x, weight, std::vector<int>(n, 1), lo, hi, gap, by, groups, true, s);
+			}();
 		}(); }(get(input), get(weight), std::make_pair(stride_0, stride_1), std::make_pair(padding_0, padding_1), std::make_pair(dilation_0, dilation_1), std::make_pair(output_padding_0, output_padding_1), groups, get(s)));
   });
 }
 
-int mlx_conv_transpose3d(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int stride_2, int padding_0, int padding_1, int padding_2, int dilation_0, int dilation_1, int dilation_2, int output_padding_0, int output_padding_1, int output_padding_2, int groups, const mlx_stream s) {
+int mlx_conv_transpose3d_mended(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int stride_2, int padding_0, int padding_1, int padding_2, int dilation_0, int dilation_1, int dilation_2, int output_padding_0, int output_padding_1, int output_padding_2, int groups, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding, const auto& dilation, const auto& output_padding, const auto& groups, const auto& s) { return groups < 1 || weight.size() == 0 ? throw std::invalid_argument("[conv_transpose3d] groups must be positive and weight not empty") : conv_transpose3d(input, weight, stride, padding, dilation, output_padding, groups, s); }(get(input), get(weight), std::make_tuple(stride_0, stride_1, stride_2), std::make_tuple(padding_0, padding_1, padding_2), std::make_tuple(dilation_0, dilation_1, dilation_2), std::make_tuple(output_padding_0, output_padding_1, output_padding_2), groups, get(s)));
+    set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding, const auto& dilation, const auto& output_padding, const auto& groups, const auto& s) { return [&] {
+			if (groups < 1 || weight.size() == 0) throw std::invalid_argument("[conv_transpose3d] groups must be positive and weight not empty");
+			return [&] {
+				auto ints = [](const auto& v) { return std::vector<int>{std::get<0>(v), std::get<1>(v), std::get<2>(v)}; };
+				auto by = ints(stride), cut = ints(padding), gap = ints(dilation), more = ints(output_padding);
+				size_t n = by.size();
+				std::vector<int> lo(n), hi(n);
+				if (input.ndim() != n + 2 || weight.ndim() != n + 2) throw std::invalid_argument("[conv_transpose3d] input and weight must have " + std::to_string(n + 2) + " axes");
+				for (size_t i = 0; i < n; i++) {
+					if (by[i] < 1 || gap[i] < 1) throw std::invalid_argument("[conv_transpose3d] stride and dilation must be positive");
+					lo[i] = gap[i] * (weight.shape(i + 1) - 1) - cut[i];
+					hi[i] = lo[i] + more[i];
+				}
+				auto x = mlxc::crop(input, lo, hi, by, s);
+				return conv_general(x, weight, std::vector<int>(n, 1), lo, hi, gap, by, groups, true, s);
+			}();
+		}(); }(get(input), get(weight), std::make_tuple(stride_0, stride_1, stride_2), std::make_tuple(padding_0, padding_1, padding_2), std::make_tuple(dilation_0, dilation_1, dilation_2), std::make_tuple(output_padding_0, output_padding_1, output_padding_2), groups, get(s)));
   });
 }
 
 int mlx_conv_general_mended(mlx_array* res, const mlx_array input, const mlx_array weight, const int* stride, size_t stride_num, const int* padding_lo, size_t padding_lo_num, const int* padding_hi, size_t padding_hi_num, const int* kernel_dilation, size_t kernel_dilation_num, const int* input_dilation, size_t input_dilation_num, int groups, bool flip, const mlx_stream s) {
   return guard([&] {
     set(res, [](const auto& input, const auto& weight, const auto& stride, const auto& padding_lo, const auto& padding_hi, const auto& kernel_dilation, const auto& input_dilation, const auto& groups, const auto& flip, const auto& s) { return [&] {
-			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			if (groups < 1 || weight.size() == 0) throw std::invalid_argument("[conv_general] groups must be positive and weight not empty");
-			auto x = groups > 1 && weight.is_tracer() && weight.size() > 0 ? tied(input, first(weight)) : input; return conv_general(x, weight, stride, padding_lo, padding_hi, kernel_dilation, input_dilation, groups, flip, s);
+			return [&] {
+				int n = int(input.ndim()) - 2;
+				auto each = [&](const std::vector<int>& v, int absent) {
+					return v.empty() ? std::vector<int>(n, absent) : v.size() == 1 ? std::vector<int>(n, v[0]) : v;
+				};
+				auto x = input;
+				auto lo = padding_lo, hi = padding_hi;
+				if (n > 0) {
+					auto spread = each(input_dilation, 1);
+					lo = each(lo, 0), hi = each(hi, 0);
+					bool fit = int(spread.size()) == n && int(lo.size()) == n && int(hi.size()) == n;
+					for (int by : spread) fit = fit && by > 0;
+					if (fit) x = mlxc::crop(x, lo, hi, spread, s);
+				}
+				return conv_general(x, weight, stride, lo, hi, kernel_dilation, input_dilation, groups, flip, s);
+			}();
 		}(); }(get(input), get(weight), to_ints(stride, stride_num), to_ints(padding_lo, padding_lo_num), to_ints(padding_hi, padding_hi_num), to_ints(kernel_dilation, kernel_dilation_num), to_ints(input_dilation, input_dilation_num), groups, flip, get(s)));
   });
 }

@@ -348,8 +348,8 @@ int (*check_mlx_argmin_axis)(mlx_array* res, const mlx_array a, int axis, bool k
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_cumsum)
 int (*check_mlx_cumsum)(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s) = &mlx_cumsum;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_cumprod_mended)
-#error Adjoint uses its own mlx_cumprod_mended
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_cumprod)
+int (*check_mlx_cumprod)(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s) = &mlx_cumprod;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_cummax)
 int (*check_mlx_cummax)(mlx_array* res, const mlx_array a, int axis, bool reverse, bool inclusive, const mlx_stream s) = &mlx_cummax;
@@ -472,7 +472,7 @@ int (*check_mlx_repeat_axis)(mlx_array* res, const mlx_array arr, int repeats, i
 int (*check_mlx_tile)(mlx_array* res, const mlx_array arr, const int* reps, size_t reps_num, const mlx_stream s) = &mlx_tile;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_pad)
-#error Adjoint uses its own mlx_pad
+int (*check_mlx_pad)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, const int* low_pad_size, size_t low_pad_size_num, const int* high_pad_size, size_t high_pad_size_num, const mlx_array pad_value, const char* mode, const mlx_stream s) = &mlx_pad;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_broadcast_arrays)
 int (*check_mlx_broadcast_arrays)(mlx_vector_array* res, const mlx_vector_array inputs, const mlx_stream s) = &mlx_broadcast_arrays;
@@ -645,14 +645,14 @@ int (*check_mlx_block_masked_mm)(mlx_array* res, const mlx_array a, const mlx_ar
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_hadamard_transform)
 #error Adjoint uses its own mlx_hadamard_transform
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv1d_mended)
-#error Adjoint uses its own mlx_conv1d_mended
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv1d_checked)
+#error Adjoint uses its own mlx_conv1d_checked
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv2d_mended)
-#error Adjoint uses its own mlx_conv2d_mended
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv2d_checked)
+#error Adjoint uses its own mlx_conv2d_checked
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv3d)
-#error Adjoint uses its own mlx_conv3d
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv3d_checked)
+#error Adjoint uses its own mlx_conv3d_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv_transpose1d_mended)
 #error Adjoint uses its own mlx_conv_transpose1d_mended
@@ -660,8 +660,8 @@ int (*check_mlx_block_masked_mm)(mlx_array* res, const mlx_array a, const mlx_ar
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv_transpose2d_mended)
 #error Adjoint uses its own mlx_conv_transpose2d_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv_transpose3d)
-#error Adjoint uses its own mlx_conv_transpose3d
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv_transpose3d_mended)
+#error Adjoint uses its own mlx_conv_transpose3d_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_conv_general_mended)
 #error Adjoint uses its own mlx_conv_general_mended
