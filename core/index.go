@@ -121,8 +121,6 @@ type selection struct {
 	group []int
 	// order lists the axes of the result.
 	order []outAxis
-	// distinct says that no element is selected twice.
-	distinct bool
 }
 
 // resolve reads sels against an array of shape. It evaluates masks.
@@ -134,7 +132,7 @@ func resolve(shape []int, sels []Selector) (*selection, error) {
 	n := len(shape)
 	s := &selection{
 		start: make([]int, n), stop: make([]int, n), step: make([]int, n), size: make([]int, n),
-		whole: true, single: make([]bool, n), index: make([]*Array, n), distinct: true,
+		whole: true, single: make([]bool, n), index: make([]*Array, n),
 	}
 	arrays := 0
 	for _, sel := range list {
@@ -202,7 +200,6 @@ func resolve(shape []int, sels []Selector) (*selection, error) {
 				return nil, err
 			}
 			s.index[axis] = a
-			s.distinct = s.distinct && arrays == 1 && sel.distinct(d)
 			member(at)
 		case *Array:
 			if sel.trace != 0 {
@@ -210,7 +207,6 @@ func resolve(shape []int, sels []Selector) (*selection, error) {
 				sel = sel.StopGradient()
 			}
 			s.index[axis] = sel
-			s.distinct = false
 			member(at)
 		}
 		axis++

@@ -46,17 +46,3 @@ func (p picked) array(axis, d int) (*Array, error) {
 	}
 	return From(at), nil
 }
-
-func (p picked) distinct(d int) bool {
-	seen := make(map[int]bool, len(p))
-	for _, i := range p {
-		if i < 0 {
-			i += d
-		}
-		if seen[i] {
-			return false
-		}
-		seen[i] = true
-	}
-	return true
-}

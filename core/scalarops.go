@@ -41,11 +41,17 @@ func (a *Array) PowScalar(v float64) *Array { return a.Pow(a.scalar("PowScalar",
 // RPowScalar returns v raised to the power a.
 func (a *Array) RPowScalar(v float64) *Array { return a.scalar("RPowScalar", v).Pow(a) }
 
-// MaximumScalar returns the larger of a and v, elementwise; NaN wins.
-func (a *Array) MaximumScalar(v float64) *Array { return a.Maximum(a.scalar("MaximumScalar", v)) }
+// MaximumScalar returns the larger of a and v, elementwise; NaN wins. Where both are
+// equal the gradient is 0.
+func (a *Array) MaximumScalar(v float64) *Array {
+	return a.maximumConstant(a.scalar("MaximumScalar", v))
+}
 
-// MinimumScalar returns the smaller of a and v, elementwise; NaN wins.
-func (a *Array) MinimumScalar(v float64) *Array { return a.Minimum(a.scalar("MinimumScalar", v)) }
+// MinimumScalar returns the smaller of a and v, elementwise; NaN wins. Where both are
+// equal the gradient is 0.
+func (a *Array) MinimumScalar(v float64) *Array {
+	return a.minimumConstant(a.scalar("MinimumScalar", v))
+}
 
 // ClipScalar returns a limited to [lo, hi]; an infinite bound does not limit.
 // Errors: the dtype cannot hold a bound, a bound is NaN, or lo lies above hi.

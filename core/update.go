@@ -23,7 +23,8 @@ var (
 
 // AtSet returns the array with the elements that sels select replaced by v,
 // which broadcasts to what At(sels...) gives. An element that an index array
-// names twice gets either value. Gradients flow to the array and to v.
+// names twice gets either value. Gradients flow to the array and to v, of which
+// what was overwritten has none.
 //
 // Errors: those of [Array.At]; v does not broadcast; v has a dtype that the
 // array's cannot hold: floating for integers, complex for real, a wider integer.
@@ -34,13 +35,15 @@ func (a *Array) AtSet(v *Array, sels ...Selector) *Array { return a.change(setti
 func (a *Array) AtAdd(v *Array, sels ...Selector) *Array { return a.change(adding, v, sels) }
 
 // AtMul is [Array.AtSet] that multiplies what is there by v; what an index array
-// names twice is multiplied twice, and then has no gradient.
+// names twice is multiplied twice.
 func (a *Array) AtMul(v *Array, sels ...Selector) *Array { return a.change(scaling, v, sels) }
 
-// AtMax is [Array.AtSet] that keeps the larger of v and what is there.
+// AtMax is [Array.AtSet] that keeps the larger of v and what is there. Equal ones
+// share the gradient evenly.
 func (a *Array) AtMax(v *Array, sels ...Selector) *Array { return a.change(raising, v, sels) }
 
-// AtMin is [Array.AtSet] that keeps the smaller of v and what is there.
+// AtMin is [Array.AtSet] that keeps the smaller of v and what is there. Equal ones
+// share the gradient evenly.
 func (a *Array) AtMin(v *Array, sels ...Selector) *Array { return a.change(bounded, v, sels) }
 
 func (a *Array) change(u update, v *Array, sels []Selector) *Array {
@@ -70,12 +73,6 @@ func (a *Array) change(u update, v *Array, sels []Selector) *Array {
 	if len(at) == 0 {
 		sel.align(&c, vs.Shape, false)
 		return u.slice(a, c.now, sel.start, sel.stop, sel.step)
-	}
-	if u.name == scaling.name && sel.distinct {
-		// The product of a scatter has no gradient; of distinct elements it is
-		// a replacement.
-		product := sel.get(a).Mul(c.now)
-		return a.change(setting, product, sels)
 	}
 	part := a
 	if !sel.whole {

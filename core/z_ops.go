@@ -94,7 +94,8 @@ func (a *Array) divModRaw(b *Array) []*Array {
 	return call.List()
 }
 
-// Pow returns a raised to the power b, elementwise.
+// Pow returns a raised to the power b, elementwise. The gradient of a⁰ with
+// respect to a is 0, and so is that of 0ᵇ with respect to b.
 //
 // Shapes: a and b broadcast. Dtypes: the promoted dtype of a and b; an integer
 // raised to a negative integer is 0. Source: MLX power.
@@ -106,7 +107,8 @@ func (a *Array) Pow(b *Array) *Array {
 	return call.One()
 }
 
-// Maximum returns the larger of a and b, elementwise; NaN wins.
+// Maximum returns the larger of a and b, elementwise; NaN wins. Where both are
+// equal each has half of the gradient.
 //
 // Shapes: a and b broadcast. Dtypes: the promoted dtype of a and b. Source: MLX
 // maximum.
@@ -118,7 +120,8 @@ func (a *Array) Maximum(b *Array) *Array {
 	return call.One()
 }
 
-// Minimum returns the smaller of a and b, elementwise; NaN wins.
+// Minimum returns the smaller of a and b, elementwise; NaN wins. Where both are
+// equal each has half of the gradient.
 //
 // Shapes: a and b broadcast. Dtypes: the promoted dtype of a and b. Source: MLX
 // minimum.
@@ -166,6 +169,32 @@ func Where(condition *Array, x *Array, y *Array) *Array {
 	call.Array(condition)
 	call.Array(x)
 	call.Array(y)
+	return call.One()
+}
+
+// maximumConstant is Maximum for a constant b: where both are equal the
+// gradient of a is 0.
+//
+// Shapes: a and b broadcast. Dtypes: the promoted dtype of a and b. Source: MLX
+// maximum.
+func (a *Array) maximumConstant(b *Array) *Array {
+	var call Call
+	call.Begin(engine.OpMaximumConstant)
+	call.Array(a)
+	call.Array(b)
+	return call.One()
+}
+
+// minimumConstant is Minimum for a constant b: where both are equal the
+// gradient of a is 0.
+//
+// Shapes: a and b broadcast. Dtypes: the promoted dtype of a and b. Source: MLX
+// minimum.
+func (a *Array) minimumConstant(b *Array) *Array {
+	var call Call
+	call.Begin(engine.OpMinimumConstant)
+	call.Array(a)
+	call.Array(b)
 	return call.One()
 }
 
@@ -1054,7 +1083,7 @@ func (a *Array) MeanKeep(axes ...int) *Array {
 }
 
 // Max returns the largest element of a over axes, over all of them when none is
-// given.
+// given. Equal ones share the gradient evenly.
 //
 // Shapes: the axes of a without those reduced. Dtypes: a's. Errors: a reduced
 // axis has size 0. Source: MLX max.
@@ -1081,7 +1110,7 @@ func (a *Array) MaxKeep(axes ...int) *Array {
 }
 
 // Min returns the smallest element of a over axes, over all of them when none
-// is given.
+// is given. Equal ones share the gradient evenly.
 //
 // Shapes: the axes of a without those reduced. Dtypes: a's. Errors: a reduced
 // axis has size 0. Source: MLX min.
@@ -1332,7 +1361,7 @@ func (a *Array) StdWith(ddof int, keepdims bool, axes ...int) *Array {
 }
 
 // LogSumExp returns log(Σ exp(a)) over axes, over all of them when none is
-// given.
+// given. Where all of a is −∞ the gradient is 0.
 //
 // Shapes: the axes of a without those reduced. Dtypes: floating or complex;
 // integers become float32. Errors: a reduced axis has size 0. Source: MLX
@@ -1495,7 +1524,8 @@ func (a *Array) CumProdWith(axis int, reverse bool, inclusive bool) *Array {
 	return call.One()
 }
 
-// CumMax returns the running maxima of a along axis.
+// CumMax returns the running maxima of a along axis. Of equal elements the
+// latest has the gradient.
 //
 // Shapes: that of a. Dtypes: a's. Source: MLX cummax.
 func (a *Array) CumMax(axis int) *Array {
@@ -1522,7 +1552,8 @@ func (a *Array) CumMaxWith(axis int, reverse bool, inclusive bool) *Array {
 	return call.One()
 }
 
-// CumMin returns the running minima of a along axis.
+// CumMin returns the running minima of a along axis. Of equal elements the
+// latest has the gradient.
 //
 // Shapes: that of a. Dtypes: a's. Source: MLX cummin.
 func (a *Array) CumMin(axis int) *Array {

@@ -20,6 +20,8 @@ const (
 	OpLogaddexp
 	OpArctan2
 	OpWhere
+	OpMaximumConstant
+	OpMinimumConstant
 	OpClip
 	OpBitwiseAnd
 	OpBitwiseOr
@@ -291,7 +293,7 @@ const (
 )
 
 // Ops is the number of ops.
-const Ops = 281
+const Ops = 283
 
 var opNames = [Ops]string{
 	"add",
@@ -307,6 +309,8 @@ var opNames = [Ops]string{
 	"logaddexp",
 	"arctan2",
 	"where",
+	"maximum_constant",
+	"minimum_constant",
 	"clip",
 	"bitwise_and",
 	"bitwise_or",

@@ -44,27 +44,42 @@ var matrix = []Op{
 			{"func GatherMMSorted(a, b, lhs_indices, rhs_indices) sorted_indices=true", "is GatherMM for one list of indices that ascends, which may run faster."},
 		},
 		Shape: "(…a, m, k), (…b, k, n) → (indices…, m, n); indices count over the leading axes, flattened", Types: "real floating; indices are integers", Errors: "k differs, the indices do not broadcast, or " + outside, Source: "MLX gather_mm",
-		Diff: "a b", NoVmap: "MLX has none for GatherMM", Cases: []string{
+		Diff: "a b", Cases: []string{
 			"a:3x2x3; b:2x3x2; lhs_indices:4@idx3:uint32; rhs_indices:4@idx2:uint32",
 			"a:2x2x3; b:2x3x2; rhs_indices:2@idx2:uint32",
 			"a:2x2x3; b:2x3x2"}},
-	{Name: "segmented_mm", Sym: "mlx_segmented_mm", CppExpr: `[&] {
-			auto x = contiguous(a, false, s), z = contiguous(b, false, s);
-			auto y = segmented_mm(x, z, segments, s);
+	{Name: "segmented_mm", Sym: "mlx_segmented_mm_mended", CppExpr: `[&] {
+			auto y = segmented_mm(a, b, segments, s);
 			if (a.shape(1) != b.shape(0)) throw std::invalid_argument("[segmented_mm] the inner sizes differ");
+			if (y.size() == 0) return zeros_like(y, s);
 			auto cut = minimum(astype(segments, uint32, s), array(uint32_t(b.shape(0))), s);
-			return y.size() == 0 ? zeros_like(y, s) : segmented_mm(x, z, cut, s);
+			// A CPU stream takes what it multiplies in half precision for whole matrices.
+			auto t = s.device == Device::cpu ? float32 : y.dtype();
+			return astype(segmented_mm(contiguous(astype(a, t, s), false, s), contiguous(astype(b, t, s), false, s), cut, s), y.dtype(), s);
 		}()`,
 		In: "a array, b array, segments array", Out: "y",
 		Go:    []Form{{"func SegmentedMM(a, b, segments)", "returns one matrix product per row [start, stop) of segments, summed over that part of the inner axis only; positions beyond the axis count as its end."}},
 		Shape: "(m, k), (k, n), (…, 2) → (…, m, n)", Types: "real floating; segments are integers", Errors: "a or b is not a matrix, or k differs", Source: "MLX segmented_mm",
-		DTypes: floats, NoVmap: "MLX has none for SegmentedMM", Cases: []string{"a:3x6; b:6x2; segments:3x2@seg6:uint32", "a:2x4; b:4x3; segments:1x2@seg4:uint32"}},
-	{Name: "block_masked_mm", Sym: "mlx_block_masked_mm", Cpp: "block_masked_mm", In: "a array, b array, block_size int, mask_out array?, mask_lhs array?, mask_rhs array?", Out: "y",
+		DTypes: floats, Diff: "a b", Cases: []string{"a:3x6; b:6x2; segments:3x2@seg6:uint32", "a:2x4; b:4x3; segments:1x2@seg4:uint32"}},
+	{Name: "block_masked_mm", Sym: "mlx_block_masked_mm_mended", CppExpr: `[&] {
+			auto y = block_masked_mm(a, b, block_size, mask_out, mask_lhs, mask_rhs, s);
+			if (y.ndim() <= 2 || a.ndim() < 2 || b.ndim() < 2) return y;
+			// Masks are written into a and b: matrices that share memory would share them.
+			auto whole = [&](const array& x) {
+				auto shape = y.shape();
+				shape[y.ndim() - 2] = x.shape(-2), shape[y.ndim() - 1] = x.shape(-1);
+				return contiguous(broadcast_to(x, shape, s), false, s);
+			};
+			return block_masked_mm(whole(a), whole(b), block_size, mask_out, mask_lhs, mask_rhs, s);
+		}()`,
+		In: "a array, b array, block_size int, mask_out array?, mask_lhs array?, mask_rhs array?", Out: "y",
 		Go:    []Form{{"func BlockMaskedMM(a, b, block_size, mask_out, mask_lhs, mask_rhs)", "returns the matrix product of a and b with blocks of the result, of a or of b masked; block_size is 32 or 64, a nil mask keeps everything."}},
 		Shape: "(…, m, k), (…, k, n) → (…, m, n); a mask has one element per started block", Types: "real floating; a mask of bools drops blocks, one of numbers scales them", Errors: "another block size, or a mask of the wrong shape", Source: "MLX block_masked_mm",
-		Diff: "a b mask_lhs mask_rhs", NoVmap: "MLX has none for BlockMaskedMM", Cases: []string{
+		Diff: "a b mask_out mask_lhs mask_rhs", Cases: []string{
 			"a:3x4; b:4x2; block_size:32; mask_out:1x1@bool:bool",
 			"a:3x4; b:4x2; block_size:32; mask_lhs:1x1@pos; mask_rhs:1x1@pos",
+			"a:3x4; b:4x2; block_size:32; mask_out:1x1@pos; mask_lhs:1x1@pos; mask_rhs:1x1@pos",
+			"a:34x2; b:2x2x3; block_size:32; mask_out:2x2x1@pos; mask_lhs:2x2x1@bool:bool; mask_rhs:2x1x1@bool:bool",
 			"a:3x4; b:4x2; block_size:64"}},
 	{Name: "hadamard_transform", Sym: "mlx_hadamard_transform", CppExpr: `issubdtype(a.dtype(), complexfloating) ? throw std::invalid_argument("[hadamard_transform] a is complex") : hadamard_transform(a, scale, s)`,
 		In: "a array, scale float?", Out: "y",

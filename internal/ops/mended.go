@@ -38,14 +38,6 @@ func sliceUpdate(name, combination string) string {
 			return slice_update(src, ` + combination + `, start, stop, strides, s);`)
 }
 
-// complexPower is power of complex numbers: the engine's derivative is that of real ones.
-var complexPower = mended(`auto t = promote_types(a.dtype(), b.dtype());
-			if (!issubdtype(t, complexfloating)) return power(a, b, s);
-			auto x = astype(a, t, s), y = astype(b, t, s);
-			auto none = equal(x, array(0, t), s);
-			auto r = exp(multiply(y, log(where(none, array(1, t), x, s), s), s), s);
-			return where(none, power(stop_gradient(x, s), stop_gradient(y, s), s), r, s);`)
-
 // complexSign is sign of complex numbers: the engine's derivative is zero.
 var complexSign = mended(`if (!issubdtype(a.dtype(), complexfloating)) return sign(a, s);
 			auto one = where(equal(a, array(0, a.dtype()), s), array(1, a.dtype()), a, s);

@@ -29,14 +29,14 @@ var reduction = []Op{
 		DTypes: numbers, Diff: "a", Cases: []string{"a:3x4", "a:2x3x4; axes:[0,2]", "a:2x3; axes:[-1]; keepdims:true", "a:0d"}},
 	{Name: "max", Sym: "mlx_max_axes", Cpp: "max", In: "a array, axes axes, keepdims bool", Out: "y",
 		Go: []Form{
-			{"Max(axes...) keepdims=false", "returns the largest element of a over axes, over all of them when none is given."},
+			{"Max(axes...) keepdims=false", "returns the largest element of a over axes, over all of them when none is given. Equal ones share the gradient evenly."},
 			{"MaxKeep(axes...) keepdims=true", "is Max that keeps the reduced axes with size 1."},
 		},
 		Shape: "the axes of a without those reduced", Types: "a's", Errors: "a reduced axis has size 0", Source: "MLX max",
 		DTypes: all, Diff: "a", Cases: []string{"a:3x4@distinct", "a:2x3x4@distinct; axes:[0,2]", "a:2x3@distinct; axes:[-1]; keepdims:true", "a:0d"}},
 	{Name: "min", Sym: "mlx_min_axes", Cpp: "min", In: "a array, axes axes, keepdims bool", Out: "y",
 		Go: []Form{
-			{"Min(axes...) keepdims=false", "returns the smallest element of a over axes, over all of them when none is given."},
+			{"Min(axes...) keepdims=false", "returns the smallest element of a over axes, over all of them when none is given. Equal ones share the gradient evenly."},
 			{"MinKeep(axes...) keepdims=true", "is Min that keeps the reduced axes with size 1."},
 		},
 		Shape: "the axes of a without those reduced", Types: "a's", Errors: "a reduced axis has size 0", Source: "MLX min",
@@ -94,7 +94,7 @@ var reduction = []Op{
 		DTypes: reals, Diff: "a", Cases: []string{"a:3x4", "a:2x3x4; axes:[0,2]; ddof:1", "a:2x3; axes:[-1]; keepdims:true"}},
 	{Name: "logsumexp", Sym: "mlx_logsumexp_axes", Cpp: "logsumexp", In: "a array, axes axes, keepdims bool", Out: "y",
 		Go: []Form{
-			{"LogSumExp(axes...) keepdims=false", "returns log(Σ exp(a)) over axes, over all of them when none is given."},
+			{"LogSumExp(axes...) keepdims=false", "returns log(Σ exp(a)) over axes, over all of them when none is given. Where all of a is −∞ the gradient is 0."},
 			{"LogSumExpKeep(axes...) keepdims=true", "is LogSumExp that keeps the reduced axes with size 1."},
 		},
 		Shape: "the axes of a without those reduced", Types: "floating or complex; integers become float32", Errors: "a reduced axis has size 0", Source: "MLX logsumexp",
@@ -138,7 +138,7 @@ var reduction = []Op{
 			"a:3x4@pos; axis:1; inclusive:true", "a:3x4@pos; axis:-2; reverse:true; inclusive:true", "a:5@pos; axis:0", "a:2x3@pos; axis:1; reverse:true"}},
 	{Name: "cummax", Sym: "mlx_cummax", Cpp: "cummax", In: "a array, axis int, reverse bool, inclusive bool", Out: "y",
 		Go: []Form{
-			{"CumMax(axis) reverse=false inclusive=true", "returns the running maxima of a along axis."},
+			{"CumMax(axis) reverse=false inclusive=true", "returns the running maxima of a along axis. Of equal elements the latest has the gradient."},
 			{"CumMaxWith(axis, reverse, inclusive)", "is CumMax that with reverse runs from the end, and without inclusive leaves each element itself out."},
 		},
 		Shape: "that of a", Types: "a's", Source: "MLX cummax",
@@ -146,7 +146,7 @@ var reduction = []Op{
 			"a:3x4@distinct; axis:1; inclusive:true", "a:3x4@distinct; axis:-2; reverse:true; inclusive:true", "a:5@distinct; axis:0", "a:2x3@distinct; axis:1; reverse:true"}},
 	{Name: "cummin", Sym: "mlx_cummin", Cpp: "cummin", In: "a array, axis int, reverse bool, inclusive bool", Out: "y",
 		Go: []Form{
-			{"CumMin(axis) reverse=false inclusive=true", "returns the running minima of a along axis."},
+			{"CumMin(axis) reverse=false inclusive=true", "returns the running minima of a along axis. Of equal elements the latest has the gradient."},
 			{"CumMinWith(axis, reverse, inclusive)", "is CumMin that with reverse runs from the end, and without inclusive leaves each element itself out."},
 		},
 		Shape: "that of a", Types: "a's", Source: "MLX cummin",

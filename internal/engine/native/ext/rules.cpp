@@ -3,13 +3,13 @@
 
 namespace adj {
 
+using namespace mlx::core;
+
 static RuleTable made() {
-  RuleTable t = {
-      {"BlockMaskedMM", {nullptr, transposed}},
-      {"GatherMM", {nullptr, transposed}},
-      {"GatherQMM", {nullptr, transposed}},
-  };
+  RuleTable t;
   add_convolution(t);
+  add_points(t);
+  add_products(t);
   add_scans(t);
   add_scatters(t);
   add_shapes(t);
@@ -21,6 +21,32 @@ const Rules* rules(mlx::core::Primitive& p) {
   auto it = table.find(p.name());
   // Primitives of ours may have any name.
   return it == table.end() || dynamic_cast<Own*>(&p) ? nullptr : &it->second;
+}
+
+// begin puts arrays that are nowhere else in the place of the primals argnums.
+static Arrays begin(Primitive& p, Arrays& primals, const std::vector<int>& argnums) {
+  Arrays at;
+  for (int i : argnums) {
+    primals[i] = copy(primals[i], p.stream());
+    at.push_back(primals[i]);
+  }
+  return at;
+}
+
+Arrays composed_vjp(
+    Composition f, Primitive& p, const Arrays& primals, const Arrays& cotangents, const std::vector<int>& argnums) {
+  auto in = primals;
+  auto at = begin(p, in, argnums);
+  auto out = f(p, in);
+  return filled(Tape(out, at, false).pull(out, cotangents), at);
+}
+
+Arrays composed_jvp(
+    Composition f, Primitive& p, const Arrays& primals, const Arrays& tangents, const std::vector<int>& argnums) {
+  auto in = primals;
+  auto at = begin(p, in, argnums);
+  auto out = f(p, in);
+  return filled(Tape(out, at, true).push(out, tangents), out);
 }
 
 } // namespace adj

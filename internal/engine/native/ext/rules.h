@@ -34,6 +34,8 @@ using RuleTable = std::unordered_map<std::string_view, Rules>;
 
 // The rules by family, one file each.
 void add_convolution(RuleTable& t);
+void add_points(RuleTable& t);
+void add_products(RuleTable& t);
 void add_scans(RuleTable& t);
 void add_scatters(RuleTable& t);
 void add_shapes(RuleTable& t);
@@ -71,5 +73,26 @@ const Rules* rules(mlx::core::Primitive& p);
 Arrays transposed(
     mlx::core::Primitive& p, const Arrays& primals, const Arrays& tangents,
     const std::vector<int>& argnums, const Arrays& outputs);
+
+// Composition says what a primitive computes in terms of other ops.
+using Composition = Arrays (*)(mlx::core::Primitive& p, const Arrays& inputs);
+
+Arrays composed_vjp(
+    Composition f, mlx::core::Primitive& p, const Arrays& primals, const Arrays& cotangents,
+    const std::vector<int>& argnums);
+Arrays composed_jvp(
+    Composition f, mlx::core::Primitive& p, const Arrays& primals, const Arrays& tangents,
+    const std::vector<int>& argnums);
+
+// composed derives a primitive's derivatives from a composition.
+template <Composition f>
+Rules composed(VMap vmap) {
+  return {
+      [](mlx::core::Primitive& p, const Arrays& primals, const Arrays& cotangents, const std::vector<int>& argnums,
+         const Arrays&) { return composed_vjp(f, p, primals, cotangents, argnums); },
+      [](mlx::core::Primitive& p, const Arrays& primals, const Arrays& tangents, const std::vector<int>& argnums,
+         const Arrays&) { return composed_jvp(f, p, primals, tangents, argnums); },
+      vmap};
+}
 
 } // namespace adj

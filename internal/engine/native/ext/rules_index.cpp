@@ -3,7 +3,7 @@
 // An element that several updates write keeps one of them, and only that one has
 // a gradient. Extremes share a gradient evenly between all that are equal to
 // them. A product's gradient is that of the other factors, also where it is zero;
-// second derivatives where two factors of one element are zero are zero.
+// second derivatives where two updates of one element are zero are zero.
 #include "ext/rules.h"
 
 namespace adj {
@@ -97,13 +97,14 @@ Arrays scatter_vjp(
       break;
     case Scatter::Prod: {
       auto one = array(1.0f, ct.dtype());
-      auto bare = [&](const array& x) { return where(equal(x, zero(x), s), one, x, s); };
-      auto zeros = [&](const array& x) { return astype(equal(x, zero(x), s), int32, s); };
-      auto rest = scatter_prod(bare(c.values), c.at, bare(c.updates), c.axes, s);
-      auto none = scatter_add(zeros(c.values), c.at, zeros(c.updates), c.axes, s);
-      auto& y = outputs[0];
-      for_values = multiply(ct, conjugate(factors(c.values, y, rest, none, s), s), s);
-      auto d = factors(c.updates, c.taken(y), c.taken(rest), c.taken(none), s);
+      auto& u = c.updates;
+      auto is = equal(u, zero(u), s);
+      auto whole = full(c.values.shape(), one, s);
+      auto y = scatter_prod(whole, c.at, u, c.axes, s);
+      auto rest = scatter_prod(whole, c.at, where(is, one, u, s), c.axes, s);
+      auto none = scatter_add(zeros(ct.shape(), int32, s), c.at, astype(is, int32, s), c.axes, s);
+      for_values = multiply(ct, conjugate(y, s), s);
+      auto d = multiply(c.taken(c.values), factors(u, c.taken(y), c.taken(rest), c.taken(none), s), s);
       for_updates = multiply(c.taken(ct), conjugate(d, s), s);
       break;
     }

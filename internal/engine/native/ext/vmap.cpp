@@ -51,6 +51,33 @@ Batched transposed(const array& a, const Batched& in) {
   return {transpose(in.value, axes, a.primitive().stream()), in.axis};
 }
 
+// One call for each mapped element, where there is no other way.
+constexpr int most_calls = 4096;
+
+Batched unrolled(const array& a, const std::vector<array>& values, const std::vector<int>& axes) {
+  auto s = a.primitive().stream();
+  int size = 0;
+  for (size_t i = 0; i < axes.size(); i++) {
+    size = axes[i] == unmapped ? size : values[i].shape(axes[i]);
+  }
+  if (size > most_calls) {
+    throw std::invalid_argument(
+        std::string("[vmap] ") + a.primitive().name() + " is called once for each mapped element, " +
+        std::to_string(size) + " are more than " + std::to_string(most_calls));
+  }
+  std::vector<array> parts;
+  for (int k = 0; k < size; k++) {
+    auto in = values;
+    for (size_t i = 0; i < in.size(); i++) {
+      in[i] = axes[i] == unmapped ? in[i] : contiguous(take(in[i], k, axes[i], s), false, s);
+    }
+    parts.push_back(array(a.shape(), a.dtype(), a.primitive_ptr(), in));
+  }
+  auto none = a.shape();
+  none.insert(none.begin(), 0);
+  return {size == 0 ? zeros(none, a.dtype(), s) : stack(parts, 0, s), 0};
+}
+
 // batch returns the outputs of a's primitive on batched inputs.
 std::vector<Batched> batch(array& a, const std::vector<Batched>& in) {
   std::vector<array> values;
@@ -69,6 +96,12 @@ std::vector<Batched> batch(array& a, const std::vector<Batched>& in) {
   }
   if (any && named(a, "Transpose")) {
     return {transposed(a, in[0])};
+  }
+  if (any && (named(a, "ToFP8") || named(a, "FromFP8"))) {
+    return {{array(values[0].shape(), a.dtype(), a.primitive_ptr(), values), axes[0]}};
+  }
+  if (any && (named(a, "QQMatmul") || named(a, "GatherQQMM"))) {
+    return {unrolled(a, values, axes)};
   }
   std::vector<Batched> out;
   if (any) {

@@ -14,6 +14,8 @@ int call_minimum(uint64_t* w);
 int call_logaddexp(uint64_t* w);
 int call_arctan2(uint64_t* w);
 int call_where(uint64_t* w);
+int call_maximum_constant(uint64_t* w);
+int call_minimum_constant(uint64_t* w);
 int call_clip(uint64_t* w);
 int call_bitwise_and(uint64_t* w);
 int call_bitwise_or(uint64_t* w);
@@ -297,6 +299,8 @@ int (*const adj_calls[])(uint64_t*) = {
     call_logaddexp,
     call_arctan2,
     call_where,
+    call_maximum_constant,
+    call_minimum_constant,
     call_clip,
     call_bitwise_and,
     call_bitwise_or,
@@ -566,4 +570,4 @@ int (*const adj_calls[])(uint64_t*) = {
     call_metal_kernel,
     call_cuda_kernel,
 };
-const uint32_t adj_calls_num = 281;
+const uint32_t adj_calls_num = 283;

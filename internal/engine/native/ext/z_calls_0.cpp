@@ -69,7 +69,7 @@ int call_power(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_power_mended(&r_, a, b, adj_stream())) return -1;
+  if (T.mlx_power(&r_, a, b, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -116,6 +116,24 @@ int call_where(uint64_t* w_) {
   mlx_array y = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_where(&r_, condition, x, y, adj_stream())) return -1;
+  return put_one(w_, r_);
+}
+
+int call_maximum_constant(uint64_t* w_) {
+  Words in_{w_};
+  mlx_array a = in_.array();
+  mlx_array b = in_.array();
+  mlx_array r_{nullptr};
+  if (T.mlx_maximum_constant_mended(&r_, a, b, adj_stream())) return -1;
+  return put_one(w_, r_);
+}
+
+int call_minimum_constant(uint64_t* w_) {
+  Words in_{w_};
+  mlx_array a = in_.array();
+  mlx_array b = in_.array();
+  mlx_array r_{nullptr};
+  if (T.mlx_minimum_constant_mended(&r_, a, b, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -584,14 +602,6 @@ int call_logical_xor(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array r_{nullptr};
   if (T.mlx_logical_xor_mended(&r_, a, b, adj_stream())) return -1;
-  return put_one(w_, r_);
-}
-
-int call_logical_not(uint64_t* w_) {
-  Words in_{w_};
-  mlx_array a = in_.array();
-  mlx_array r_{nullptr};
-  if (T.mlx_logical_not(&r_, a, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 

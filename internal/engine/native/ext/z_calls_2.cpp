@@ -528,7 +528,7 @@ int call_segmented_mm(uint64_t* w_) {
   mlx_array b = in_.array();
   mlx_array segments = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_segmented_mm(&r_, a, b, segments, adj_stream())) return -1;
+  if (T.mlx_segmented_mm_mended(&r_, a, b, segments, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -541,7 +541,7 @@ int call_block_masked_mm(uint64_t* w_) {
   mlx_array mask_lhs = in_.array();
   mlx_array mask_rhs = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_block_masked_mm(&r_, a, b, block_size, mask_out, mask_lhs, mask_rhs, adj_stream())) return -1;
+  if (T.mlx_block_masked_mm_mended(&r_, a, b, block_size, mask_out, mask_lhs, mask_rhs, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -736,6 +736,17 @@ int call_linalg_lu(uint64_t* w_) {
   w_[0] = (uint64_t)r_0.ctx;
   w_[1] = (uint64_t)r_1.ctx;
   w_[2] = (uint64_t)r_2.ctx;
+  return 0;
+}
+
+int call_linalg_lu_factor(uint64_t* w_) {
+  Words in_{w_};
+  mlx_array a = in_.array();
+  mlx_array r_0{nullptr};
+  mlx_array r_1{nullptr};
+  if (T.mlx_linalg_lu_factor(&r_0, &r_1, a, adj_stream())) return -1;
+  w_[0] = (uint64_t)r_0.ctx;
+  w_[1] = (uint64_t)r_1.ctx;
   return 0;
 }
 

@@ -31,12 +31,14 @@ struct Table {
   int (*mlx_floor_divide_checked)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_remainder_checked)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_divmod_checked)(mlx_vector_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
-  int (*mlx_power_mended)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
+  int (*mlx_power)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_maximum)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_minimum)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_logaddexp_mended)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_arctan2)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_where)(mlx_array* res, const mlx_array condition, const mlx_array x, const mlx_array y, const mlx_stream s);
+  int (*mlx_maximum_constant_mended)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
+  int (*mlx_minimum_constant_mended)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_clip)(mlx_array* res, const mlx_array a, const mlx_array a_min, const mlx_array a_max, const mlx_stream s);
   int (*mlx_bitwise_and_mended)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_bitwise_or_mended)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
@@ -215,8 +217,8 @@ struct Table {
   int (*mlx_tensordot_axis)(mlx_array* res, const mlx_array a, const mlx_array b, int axis, const mlx_stream s);
   int (*mlx_einsum)(mlx_array* res, const char* subscripts, const mlx_vector_array operands, const mlx_stream s);
   int (*mlx_gather_mm_checked)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_array lhs_indices, const mlx_array rhs_indices, bool sorted_indices, const mlx_stream s);
-  int (*mlx_segmented_mm)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_array segments, const mlx_stream s);
-  int (*mlx_block_masked_mm)(mlx_array* res, const mlx_array a, const mlx_array b, int block_size, const mlx_array mask_out, const mlx_array mask_lhs, const mlx_array mask_rhs, const mlx_stream s);
+  int (*mlx_segmented_mm_mended)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_array segments, const mlx_stream s);
+  int (*mlx_block_masked_mm_mended)(mlx_array* res, const mlx_array a, const mlx_array b, int block_size, const mlx_array mask_out, const mlx_array mask_lhs, const mlx_array mask_rhs, const mlx_stream s);
   int (*mlx_hadamard_transform)(mlx_array* res, const mlx_array a, mlx_optional_float scale, const mlx_stream s);
   int (*mlx_conv1d_checked)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride, int padding, int dilation, int groups, const mlx_stream s);
   int (*mlx_conv2d_checked)(mlx_array* res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1, int padding_0, int padding_1, int dilation_0, int dilation_1, int groups, const mlx_stream s);
@@ -333,12 +335,14 @@ struct Table {
   X(mlx_floor_divide_checked) \
   X(mlx_remainder_checked) \
   X(mlx_divmod_checked) \
-  X(mlx_power_mended) \
+  X(mlx_power) \
   X(mlx_maximum) \
   X(mlx_minimum) \
   X(mlx_logaddexp_mended) \
   X(mlx_arctan2) \
   X(mlx_where) \
+  X(mlx_maximum_constant_mended) \
+  X(mlx_minimum_constant_mended) \
   X(mlx_clip) \
   X(mlx_bitwise_and_mended) \
   X(mlx_bitwise_or_mended) \
@@ -517,8 +521,8 @@ struct Table {
   X(mlx_tensordot_axis) \
   X(mlx_einsum) \
   X(mlx_gather_mm_checked) \
-  X(mlx_segmented_mm) \
-  X(mlx_block_masked_mm) \
+  X(mlx_segmented_mm_mended) \
+  X(mlx_block_masked_mm_mended) \
   X(mlx_hadamard_transform) \
   X(mlx_conv1d_checked) \
   X(mlx_conv2d_checked) \

@@ -246,20 +246,9 @@ int mlx_divmod_checked(mlx_vector_array* res, const mlx_array a, const mlx_array
   });
 }
 
-int mlx_power_mended(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
+int mlx_power(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& b, const auto& s) { return [&] {
-			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
-			auto t = promote_types(a.dtype(), b.dtype());
-			if (!issubdtype(t, complexfloating)) return power(a, b, s);
-			auto x = astype(a, t, s), y = astype(b, t, s);
-			auto none = equal(x, array(0, t), s);
-			auto r = exp(multiply(y, log(where(none, array(1, t), x, s), s), s), s);
-			return where(none, power(stop_gradient(x, s), stop_gradient(y, s), s), r, s);
-		}(); }(get(a), get(b), get(s)));
+    set(res, mlx::core::power(get(a), get(b), get(s)));
   });
 }
 
@@ -301,6 +290,18 @@ int mlx_arctan2(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_
 int mlx_where(mlx_array* res, const mlx_array condition, const mlx_array x, const mlx_array y, const mlx_stream s) {
   return guard([&] {
     set(res, mlx::core::where(get(condition), get(x), get(y), get(s)));
+  });
+}
+
+int mlx_maximum_constant_mended(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
+  return guard([&] {
+    set(res, [](const auto& a, const auto& b, const auto& s) { return maximum(a, a.is_tracer() ? stop_gradient(b, s) : b, s); }(get(a), get(b), get(s)));
+  });
+}
+
+int mlx_minimum_constant_mended(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
+  return guard([&] {
+    set(res, [](const auto& a, const auto& b, const auto& s) { return minimum(a, a.is_tracer() ? stop_gradient(b, s) : b, s); }(get(a), get(b), get(s)));
   });
 }
 
@@ -687,12 +688,6 @@ int mlx_logical_xor_mended(mlx_array* res, const mlx_array a, const mlx_array b,
 			};
 			return a.is_tracer() || b.is_tracer() ? logical_not(equal(astype(a, bool_, s), astype(b, bool_, s), s), s) : logical_xor(a, b, s);
 		}(); }(get(a), get(b), get(s)));
-  });
-}
-
-int mlx_logical_not(mlx_array* res, const mlx_array a, const mlx_stream s) {
-  return guard([&] {
-    set(res, mlx::core::logical_not(get(a), get(s)));
   });
 }
 

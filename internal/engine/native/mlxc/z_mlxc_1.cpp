@@ -6,6 +6,12 @@ using namespace mlxc;
 
 extern "C" {
 
+int mlx_logical_not(mlx_array* res, const mlx_array a, const mlx_stream s) {
+  return guard([&] {
+    set(res, mlx::core::logical_not(get(a), get(s)));
+  });
+}
+
 int mlx_isnan(mlx_array* res, const mlx_array a, const mlx_stream s) {
   return guard([&] {
     set(res, mlx::core::isnan(get(a), get(s)));

@@ -1073,21 +1073,33 @@ int mlx_gather_mm_checked(mlx_array* res, const mlx_array a, const mlx_array b, 
   });
 }
 
-int mlx_segmented_mm(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_array segments, const mlx_stream s) {
+int mlx_segmented_mm_mended(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_array segments, const mlx_stream s) {
   return guard([&] {
     set(res, [](const auto& a, const auto& b, const auto& segments, const auto& s) { return [&] {
-			auto x = contiguous(a, false, s), z = contiguous(b, false, s);
-			auto y = segmented_mm(x, z, segments, s);
+			auto y = segmented_mm(a, b, segments, s);
 			if (a.shape(1) != b.shape(0)) throw std::invalid_argument("[segmented_mm] the inner sizes differ");
+			if (y.size() == 0) return zeros_like(y, s);
 			auto cut = minimum(astype(segments, uint32, s), array(uint32_t(b.shape(0))), s);
-			return y.size() == 0 ? zeros_like(y, s) : segmented_mm(x, z, cut, s);
+			// A CPU stream takes what it multiplies in half precision for whole matrices.
+			auto t = s.device == Device::cpu ? float32 : y.dtype();
+			return astype(segmented_mm(contiguous(astype(a, t, s), false, s), contiguous(astype(b, t, s), false, s), cut, s), y.dtype(), s);
 		}(); }(get(a), get(b), get(segments), get(s)));
   });
 }
 
-int mlx_block_masked_mm(mlx_array* res, const mlx_array a, const mlx_array b, int block_size, const mlx_array mask_out, const mlx_array mask_lhs, const mlx_array mask_rhs, const mlx_stream s) {
+int mlx_block_masked_mm_mended(mlx_array* res, const mlx_array a, const mlx_array b, int block_size, const mlx_array mask_out, const mlx_array mask_lhs, const mlx_array mask_rhs, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::block_masked_mm(get(a), get(b), block_size, opt(mask_out), opt(mask_lhs), opt(mask_rhs), get(s)));
+    set(res, [](const auto& a, const auto& b, const auto& block_size, const auto& mask_out, const auto& mask_lhs, const auto& mask_rhs, const auto& s) { return [&] {
+			auto y = block_masked_mm(a, b, block_size, mask_out, mask_lhs, mask_rhs, s);
+			if (y.ndim() <= 2 || a.ndim() < 2 || b.ndim() < 2) return y;
+			// Masks are written into a and b: matrices that share memory would share them.
+			auto whole = [&](const array& x) {
+				auto shape = y.shape();
+				shape[y.ndim() - 2] = x.shape(-2), shape[y.ndim() - 1] = x.shape(-1);
+				return contiguous(broadcast_to(x, shape, s), false, s);
+			};
+			return block_masked_mm(whole(a), whole(b), block_size, mask_out, mask_lhs, mask_rhs, s);
+		}(); }(get(a), get(b), block_size, opt(mask_out), opt(mask_lhs), opt(mask_rhs), get(s)));
   });
 }
 
@@ -1284,6 +1296,17 @@ int mlx_linalg_lu(mlx_array* res_0, mlx_array* res_1, mlx_array* res_2, const ml
     set(res_0, std::get<0>(r));
     set(res_1, std::get<1>(r));
     set(res_2, std::get<2>(r));
+  });
+}
+
+int mlx_linalg_lu_factor(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const mlx_stream s) {
+  return guard([&] {
+    auto r = [](const auto& a, const auto& s) { return [&] {
+			auto r = linalg::lu_factor(a, s);
+			return a.size() == 0 ? std::make_pair(zeros_like(r.first, s), zeros_like(r.second, s)) : r;
+		}(); }(get(a), get(s));
+    set(res_0, std::get<0>(r));
+    set(res_1, std::get<1>(r));
   });
 }
 

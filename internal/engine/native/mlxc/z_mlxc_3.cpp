@@ -6,17 +6,6 @@ using namespace mlxc;
 
 extern "C" {
 
-int mlx_linalg_lu_factor(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const mlx_stream s) {
-  return guard([&] {
-    auto r = [](const auto& a, const auto& s) { return [&] {
-			auto r = linalg::lu_factor(a, s);
-			return a.size() == 0 ? std::make_pair(zeros_like(r.first, s), zeros_like(r.second, s)) : r;
-		}(); }(get(a), get(s));
-    set(res_0, std::get<0>(r));
-    set(res_1, std::get<1>(r));
-  });
-}
-
 int mlx_linalg_solve(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
   return guard([&] {
     set(res, [](const auto& a, const auto& b, const auto& s) { return [&] { auto y = linalg::solve(a, b, s); return y.size() == 0 ? zeros_like(y, s) : y; }(); }(get(a), get(b), get(s)));

@@ -84,8 +84,8 @@ int (*check_mlx_divide)(mlx_array* res, const mlx_array a, const mlx_array b, co
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_divmod_checked)
 #error Adjoint uses its own mlx_divmod_checked
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_power_mended)
-#error Adjoint uses its own mlx_power_mended
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_power)
+int (*check_mlx_power)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_power;
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_maximum)
 int (*check_mlx_maximum)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) = &mlx_maximum;
@@ -101,6 +101,12 @@ int (*check_mlx_arctan2)(mlx_array* res, const mlx_array a, const mlx_array b, c
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_where)
 int (*check_mlx_where)(mlx_array* res, const mlx_array condition, const mlx_array x, const mlx_array y, const mlx_stream s) = &mlx_where;
+#endif
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_maximum_constant_mended)
+#error Adjoint uses its own mlx_maximum_constant_mended
+#endif
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_minimum_constant_mended)
+#error Adjoint uses its own mlx_minimum_constant_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_clip)
 int (*check_mlx_clip)(mlx_array* res, const mlx_array a, const mlx_array a_min, const mlx_array a_max, const mlx_stream s) = &mlx_clip;
@@ -636,11 +642,11 @@ int (*check_mlx_einsum)(mlx_array* res, const char* subscripts, const mlx_vector
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_gather_mm_checked)
 #error Adjoint uses its own mlx_gather_mm_checked
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_segmented_mm)
-#error Adjoint uses its own mlx_segmented_mm
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_segmented_mm_mended)
+#error Adjoint uses its own mlx_segmented_mm_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_block_masked_mm)
-int (*check_mlx_block_masked_mm)(mlx_array* res, const mlx_array a, const mlx_array b, int block_size, const mlx_array mask_out, const mlx_array mask_lhs, const mlx_array mask_rhs, const mlx_stream s) = &mlx_block_masked_mm;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_block_masked_mm_mended)
+#error Adjoint uses its own mlx_block_masked_mm_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_hadamard_transform)
 #error Adjoint uses its own mlx_hadamard_transform
