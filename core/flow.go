@@ -36,3 +36,13 @@ func Loop(op string, condition, body FlatFunc, in []*Array) []*Array {
 		return engine.Loop(traced(op, trace, outer, condition), traced(op, trace, outer, body), trace, hs)
 	})
 }
+
+// AxisSum is the sum of x over the examples of the [Vectorize] that gave its
+// function index, from inside of that function.
+func AxisSum(op string, x, index *Array) *Array {
+	out := transform(op, []*Array{x, index}, func(_ uint64, _ *uint64, hs []engine.Handle) ([]engine.Handle, int) {
+		h, code := engine.AxisSum(hs[0], hs[1], index.trace)
+		return []engine.Handle{h}, code
+	})
+	return out[0]
+}

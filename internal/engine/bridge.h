@@ -47,6 +47,7 @@ static int adjointGraphRun(uint64_t g, const uint64_t* in, uint64_t n, uint64_t*
 static void adjointGraphFree(uint64_t g) { adjoint_api->graph_free(g); }
 static int adjointJVP(uint64_t fn, uint64_t tr, const uint64_t* in, uint64_t n, const uint32_t* w, uint64_t nw, const uint64_t* t, uint64_t** out, uint64_t* nout) { return adjoint_api->jvp(fn, tr, in, n, w, nw, t, out, nout); }
 static int adjointVMap(uint64_t fn, uint64_t tr, const uint64_t* in, const int* axes, uint64_t n, uint64_t** out, uint64_t* nout) { return adjoint_api->vmap(fn, tr, in, axes, n, out, nout); }
+static int adjointAxisSum(uint64_t x, uint64_t i, uint64_t tr, uint64_t* out) { return adjoint_api->axis_sum(x, i, tr, out); }
 static int adjointScan(uint64_t fn, uint64_t tr, const uint64_t* in, uint64_t n, uint64_t carried, uint64_t length, int reverse, int remat, uint64_t** out, uint64_t* nout) { return adjoint_api->scan(fn, tr, in, n, carried, length, reverse, remat, out, nout); }
 static int adjointBranch(uint64_t yes, uint64_t no, uint64_t tr, const uint64_t* in, uint64_t n, uint64_t** out, uint64_t* nout) { return adjoint_api->branch(yes, no, tr, in, n, out, nout); }
 static int adjointLoop(uint64_t c, uint64_t b, uint64_t tr, const uint64_t* in, uint64_t n, uint64_t** out, uint64_t* nout) { return adjoint_api->loop(c, b, tr, in, n, out, nout); }

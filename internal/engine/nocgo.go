@@ -82,3 +82,4 @@ func Arguments([]Handle, bool, bool) ([]Handle, int)         { return nil, Faile
 func (*Foreign) Custom([]Handle, int) ([]Handle, int)        { return nil, Failed }
 func Checkpoint([]Handle, int, bool, string) ([]Handle, int) { return nil, Failed }
 func Named(Handle, string) ([]Handle, int)                   { return nil, Failed }
+func AxisSum(Handle, Handle, uint64) (Handle, int)           { return 0, Failed }

@@ -187,6 +187,13 @@ func VMap(f Callback, trace uint64, in []Handle, axes []int32) ([]Handle, int) {
 	return block(out, n), code
 }
 
+// AxisSum sums x over the axis that trace maps; index is an array of that trace.
+func AxisSum(x, index Handle, trace uint64) (Handle, int) {
+	var out C.uint64_t
+	code := int(C.adjointAxisSum(C.uint64_t(x), C.uint64_t(index), C.uint64_t(trace), &out))
+	return Handle(out), code
+}
+
 // Program is the set of traces of one compiled function.
 type Program uint64
 

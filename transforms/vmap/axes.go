@@ -1,21 +1,39 @@
 package vmap
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"math"
 	"reflect"
+	"slices"
 
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/internal/argtree"
 )
 
 // Axes maps paths of a tree to the axis that is mapped there, for the leaf or
-// for all leaves below. Leaves that no path names are not mapped.
+// for all leaves below; where paths name the same leaf the longest counts. Leaves
+// that no path names are not mapped.
 type Axes map[string]int
 
-// Option says which axes are mapped.
+// Whole in place of an axis passes the leaves below a path unmapped.
+const Whole = math.MinInt
+
+// Option says which axes are mapped, and how.
 type Option func(*config)
 
-type config struct{ in, out []any }
+type config struct {
+	in, out    []any
+	name       string
+	sequential bool
+}
+
+// Sequential runs the function for one example after the other instead of for
+// all at once: for operations without a batch rule, or where all at once takes
+// too much memory. The function is still traced once and cannot look at values.
+// A result with no out axis is that of the last example.
+func Sequential() Option { return func(c *config) { c.sequential = true } }
 
 // In gives one of nil, an int or Axes for each argument. A negative axis counts
 // from the last.
@@ -64,12 +82,12 @@ func perLeaf(op, what string, index int, spec any, s argtree.Slots, extra int) [
 			axes[i], mapped[i] = v, true
 		}
 	case Axes:
-		for path, ax := range v {
+		for _, path := range slices.SortedFunc(maps.Keys(v), func(a, b string) int { return cmp.Or(len(a)-len(b), cmp.Compare(a, b)) }) {
 			chosen, err := s.Plan.Select(s.At, path)
 			argtree.Check(op, err)
 			for i, c := range chosen {
 				if c {
-					axes[i], mapped[i] = ax, true
+					axes[i], mapped[i] = v[path], v[path] != Whole
 				}
 			}
 		}

@@ -9,4 +9,8 @@
 // [Out] says where the mapped axis goes in the results. By default it is axis 0
 // everywhere. Inside f the mapped axis is not there; evaluating or printing an
 // array inside f is an error, since it stands for many.
+//
+// With [Name] the function can look across its examples: [Sum], [Mean], [Index],
+// [Size]. [Sequential] runs one example after the other, for what has no batch
+// rule or would take too much memory at once.
 package vmap

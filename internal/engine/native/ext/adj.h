@@ -83,6 +83,9 @@ typedef struct adj_api {
   int (*vmap)(uint64_t fn, uint64_t trace, const uint64_t* in, const int* axes, uint64_t n,
       uint64_t** out, uint64_t* nout);
 
+  // The sum of x over the axis that trace maps; index is an array mapped there.
+  int (*axis_sum)(uint64_t x, uint64_t index, uint64_t trace, uint64_t* out);
+
   // Control flow; see flow.h. in are the arguments of the functions; flow says of
   // the arguments how many are carried, and the number of steps.
   int (*scan)(uint64_t fn, uint64_t trace, const uint64_t* in, uint64_t n, uint64_t carried,

@@ -362,5 +362,6 @@ extern "C" __attribute__((visibility("default"))) const adj_api* adj_open(
   fill_through(&api);
   fill_flow(&api);
   fill_inspect(&api);
+  fill_axis(&api);
   return &api;
 }

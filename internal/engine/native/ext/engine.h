@@ -168,5 +168,6 @@ void fill_goops(adj_api* api);
 void fill_through(adj_api* api);
 void fill_flow(adj_api* api);
 void fill_inspect(adj_api* api);
+void fill_axis(adj_api* api);
 
 } // namespace adj

@@ -10,6 +10,7 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "ext/axis.h"
 #include "ext/rules.h"
 #include "mlx/transforms_impl.h"
 
@@ -129,6 +130,20 @@ std::vector<Batched> batch(array& a, const std::vector<Batched>& in) {
   return out;
 }
 
+// The trace whose axis is being mapped, also within the bodies of its operations.
+thread_local uint64_t mapping = 0;
+class Mapping {
+ public:
+  explicit Mapping(uint64_t trace) : outer_(std::exchange(mapping, trace)) {}
+  ~Mapping() {
+    mapping = outer_;
+  }
+  Mapping(const Mapping&) = delete;
+
+ private:
+  uint64_t outer_;
+};
+
 } // namespace
 
 std::vector<Batched> vectorize(
@@ -153,7 +168,8 @@ std::vector<Batched> vectorize(
       continue;
     }
     auto like = a.outputs();
-    auto out = batch(a, in);
+    auto own = axis_sum(a, mapping, in);
+    auto out = own ? std::vector<Batched>{*own} : batch(a, in);
     for (size_t i = 0; i < out.size(); i++) {
       known.insert({like[i].id(), out[i]});
     }
@@ -205,6 +221,7 @@ int vmap_of(
       }
     }
     std::vector<array> out_arrays;
+    Mapping now(trace);
     auto batched = vectorize(mapped, stand, results);
     for (size_t i = 0; i < batched.size(); i++) {
       out_arrays.push_back(moved(batched[i], out_axes[i], size));
