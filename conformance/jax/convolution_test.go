@@ -5,12 +5,13 @@ import (
 	"github.com/adjoint-go/adjoint/nn"
 	"github.com/adjoint-go/adjoint/nn/loss"
 	"github.com/adjoint-go/adjoint/transforms/grad"
+	"github.com/adjoint-go/adjoint/transforms/vmap"
 )
 
 var convolutions = []twin{
 	of("conv1d_strided", conv1dStrided), of("conv2d_same", conv2dSame), of("conv2d_grouped_dilated", conv2dGroupedDilated),
-	of("conv3d", conv3d), of("conv2d_transposed", conv2dTransposed),
-	of("image_warp", imageWarp),
+	of("conv3d", conv3d), of("conv2d_transposed", conv2dTransposed), of("deblurring", deblurring),
+	of("small_cnn", smallCNN), of("conv1d_forward", conv1dForward), of("image_warp", imageWarp),
 }
 
 type filtered struct{ W, X *core.Array }
@@ -55,12 +56,39 @@ func conv2dTransposed(p filtered, d struct{ C *core.Array }) results {
 	return results{"value": value, "grad": g}
 }
 
+func deblurring(k *core.Array, d struct{ X, Y, V *core.Array }) results {
+	one := [2]int{1, 1}
+	f := func(k *core.Array) *core.Array {
+		y := d.X.Conv2d(k, one, one, one, 1)
+		return y.Sub(d.Y.Mul(y.Log())).Sum()
+	}
+	return results{"grad": grad.Of(f)(k), "hvp": grad.HVP(f)(k, d.V), "hessian": grad.Hessian(f)(k)}
+}
+
 type cnn struct {
 	Conv nn.Conv2d
 	Out  nn.Linear
 }
 
 type labelled struct{ X, Y *core.Array }
+
+func smallCNN(p cnn, d labelled) results {
+	f := func(p cnn, e labelled) *core.Array {
+		h := nn.ReLU(p.Conv.Forward(nil, e.X.ExpandDims(0)))
+		h = nn.NewMaxPool2d(2).Forward(nil, h)
+		return loss.CrossEntropy(p.Out.Forward(nil, h.Flatten()), e.Y, loss.Mean)
+	}
+	mean := func(p cnn) *core.Array { return vmap.Of(f, vmap.In(nil, 0))(p, d).Mean() }
+	value, g := grad.ValueAndGrad(mean)(p)
+	each := vmap.Of(grad.Of2(f), vmap.In(nil, 0))(p, d)
+	return results{"value": value, "grad": g, "each": each}
+}
+
+func conv1dForward(p filtered, d struct{ VW, VX *core.Array }) results {
+	f := func(p filtered) *core.Array { return p.X.Conv1d(p.W, 1, 2, 2, 1).Tanh() }
+	value, pushed := grad.JVP(f, p, filtered{d.VW, d.VX})
+	return results{"value": value, "pushed": pushed}
+}
 
 // imageWarp samples an image between its pixels.
 func imageWarp(theta *core.Array, d struct{ X *core.Array }) results {

@@ -1,17 +1,20 @@
 package jax
 
 import (
+	"math"
+
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/core/fft"
 	"github.com/adjoint-go/adjoint/core/linalg"
 	"github.com/adjoint-go/adjoint/nn"
 	"github.com/adjoint-go/adjoint/nn/loss"
 	"github.com/adjoint-go/adjoint/transforms/grad"
+	"github.com/adjoint-go/adjoint/transforms/vmap"
 )
 
 var physics = []twin{
-	of("burgers", burgers), of("korteweg_de_vries", kortewegDeVries), of("heat", heat),
-	of("neural_ode", neuralODE),
+	of("burgers", burgers), of("korteweg_de_vries", kortewegDeVries), of("heat", heat), of("poisson_network", poissonNetwork),
+	of("neural_ode", neuralODE), of("lennard_jones", lennardJones),
 	of("implicit_midpoint", implicitMidpoint), of("mean_field", meanField), of("hopfield", hopfield),
 	of("quaternion", quaternion), of("bundle_adjustment", bundleAdjustment), of("n_body", nBody), of("spectral_wave", spectralWave),
 }
@@ -79,6 +82,19 @@ func heat(p rod, d struct{ Y, V *core.Array }) results {
 	return results{"u": f(p), "pushed": pushed, "grad": g}
 }
 
+func poissonNetwork(p field, d struct{ X *core.Array }) results {
+	laplacian := func(p field, x *core.Array) *core.Array {
+		return grad.Hessian(func(x *core.Array) *core.Array {
+			s := x.Mul(x.RSubScalar(1)).Prod()
+			return s.Mul(p.at(x.Index(0), x.Index(1)))
+		})(x).Trace()
+	}
+	each := vmap.Of(laplacian, vmap.In(nil, 0))
+	force := d.X.MulScalar(math.Pi).Sin().Prod(1).MulScalar(4)
+	value, g := grad.ValueAndGrad(func(p field) *core.Array { return each(p, d.X).Add(force).Square().Mean() })(p)
+	return results{"laplacian": each(p, d.X), "value": value, "grad": g}
+}
+
 type mlp struct{ A, B nn.Linear }
 
 func (m mlp) forward(x *core.Array) *core.Array { return m.B.Forward(nil, m.A.Forward(nil, x).Tanh()) }
@@ -98,6 +114,16 @@ func neuralODE(p mlp, d struct{ X, Y *core.Array }) results {
 	}
 	value, g := grad.ValueAndGrad(f)(p)
 	return results{"value": value, "grad": g}
+}
+
+func lennardJones(x *core.Array, _ struct{}) results {
+	energy := func(x *core.Array) *core.Array {
+		i, j := core.Pick(0, 0, 0, 1, 1, 2), core.Pick(1, 2, 3, 2, 3, 3)
+		r2 := x.At(i).Sub(x.At(j)).Square().Sum(-1)
+		s := r2.PowScalar(-3)
+		return s.Square().Sub(s).MulScalar(4).Sum()
+	}
+	return results{"energy": energy(x), "forces": grad.Of(energy)(x).Neg(), "hessian": grad.Hessian(energy)(x)}
 }
 
 type springs struct{ K, Q, V *core.Array }

@@ -11,7 +11,7 @@ import (
 var sequences = []twin{
 	of("rnn", rnn), of("lstm", lstm), of("gru", gru), of("hidden_markov", hiddenMarkov),
 	of("soft_dtw", softDTW), of("conditional_random_field", conditionalRandomField),
-	of("exponential_smoothing", exponentialSmoothing), of("ctc", ctc),
+	of("discrete_survival", discreteSurvival), of("exponential_smoothing", exponentialSmoothing), of("ctc", ctc),
 }
 
 // cell holds the weights of a recurrent cell, its gates one below the other.
@@ -135,6 +135,20 @@ func conditionalRandomField(p chain, d struct{ Y *core.Array }) results {
 }
 
 type hazards struct{ Logits *core.Array }
+
+func discreteSurvival(p hazards, d struct{ Event, At *core.Array }) results {
+	f := func(p hazards) *core.Array {
+		hazard := p.Logits.Sigmoid()
+		safe := hazard.RSubScalar(1)
+		alive, before := safe.CumProd(1), safe.CumProdWith(1, false, false)
+		at := func(a *core.Array) *core.Array { return a.TakeAlongAxis(d.At.ExpandDims(1), 1).Squeeze(1) }
+		likelihood := d.Event.Mul(at(before.Mul(hazard))).Add(d.Event.RSubScalar(1).Mul(at(alive)))
+		return likelihood.Log().Sum().Neg()
+	}
+	value, g := grad.ValueAndGrad(f)(p)
+	hessian := grad.Hessian(func(x *core.Array) *core.Array { return f(hazards{x.Reshape(6, 5)}) })(p.Logits.Flatten())
+	return results{"value": value, "grad": g, "curvature": diag(hessian)}
+}
 
 type trend struct{ Level, Slope *core.Array }
 

@@ -11,9 +11,9 @@ import (
 
 var structures = []twin{
 	of("wasserstein", wasserstein), of("conditional_value_at_risk", conditionalValueAtRisk),
-	of("graph_network", graphNetwork), of("embedding_bag", embeddingBag),
+	of("graph_network", graphNetwork), of("embedding_bag", embeddingBag), of("updates", updates),
 	of("volume_rendering", volumeRendering), of("fft_filter", fftFilter), of("quantum_circuit", quantumCircuit),
-	of("tensor_factors", tensorFactors),
+	of("tensor_factors", tensorFactors), of("discounted_returns", discountedReturns),
 }
 
 func wasserstein(x *core.Array, d struct{ Y *core.Array }) results {
@@ -58,6 +58,18 @@ func embeddingBag(p bag, d struct{ I, Bag, W *core.Array }) results {
 	}
 	value, g := grad.ValueAndGrad(f)(p)
 	return results{"value": value, "grad": g}
+}
+
+func updates(x *core.Array, d struct{ V, W *core.Array }) results {
+	f := func(x *core.Array) *core.Array {
+		even, odd := core.Every(2), core.Range(1, core.Open).By(2)
+		y := x.AtSet(x.At(core.Range(2, 4)).Sin().Mul(d.V), core.Range(1, 3))
+		y = y.AtMul(x.At(core.Pick(3, 3)).Square().AddScalar(1), core.Pick(0, 4))
+		y = y.AtAdd(y.At(core.All, odd).Cos(), core.All, even)
+		return d.W.Mul(y).Sum()
+	}
+	flat := func(v *core.Array) *core.Array { return f(v.Reshape(5, 4)) }
+	return results{"value": f(x), "grad": grad.Of(f)(x), "hessian": grad.Hessian(flat)(x.Flatten())}
 }
 
 func volumeRendering(p struct{ Color, Density *core.Array }, d struct{ Y *core.Array }) results {
@@ -116,4 +128,14 @@ func tensorFactors(p factors, d struct{ T *core.Array }) results {
 		return f(factors{[]*core.Array{a, p.Factor[1], p.Factor[2]}})
 	})(p.Factor[0])
 	return results{"value": value, "grad": g, "hessian": hessian}
+}
+
+// discountedReturns sums rewards backwards in time.
+func discountedReturns(r *core.Array, d struct{ Y *core.Array }) results {
+	f := func(r *core.Array) *core.Array {
+		decay := r.AddScalar(2).Sigmoid().CumProd(0)
+		returns := r.Mul(decay).CumSumWith(0, true, true).Div(decay)
+		return returns.Sub(d.Y).Tanh().Sum()
+	}
+	return results{"value": f(r), "grad": grad.Of(f)(r), "hessian": grad.Hessian(f)(r)}
 }

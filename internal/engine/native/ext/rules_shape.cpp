@@ -139,6 +139,14 @@ std::pair<Arrays, std::vector<int>> slice_update_vmap(
   return {{scatter(x, at.at, expand_dims(u, 1, s), at.axes, s)}, {0}};
 }
 
+// MLX's rule lets an update that is not mapped stand for one example only. Its own
+// derivatives make such updates: the zeros that replace a cotangent.
+std::pair<Arrays, std::vector<int>> range_update_vmap(
+    Primitive& p, const Arrays& inputs, const std::vector<int>& mapped) {
+  Batch b(inputs, mapped, p.stream());
+  return p.vmap({b.repeated(0), b.repeated(1)}, {0, 0});
+}
+
 // search_vmap bisects all sequences at once.
 std::pair<Arrays, std::vector<int>> search_vmap(
     Primitive& p, const Arrays& inputs, const std::vector<int>& mapped) {
@@ -196,6 +204,9 @@ void add_shapes(RuleTable& t) {
   t["Pad"] = {pad_vjp, pad_jvp, pad_vmap};
   t["DynamicSlice"] = {nullptr, nullptr, slice_vmap};
   t["DynamicSliceUpdate"] = {nullptr, nullptr, slice_update_vmap};
+  for (auto name : {"SliceUpdate", "SliceUpdate Sum", "SliceUpdate Prod", "SliceUpdate Min", "SliceUpdate Max"}) {
+    t[name] = {nullptr, nullptr, range_update_vmap};
+  }
   t["SearchSorted"] = {nullptr, nullptr, search_vmap};
   t["Depends"] = {nullptr, depends_jvp, depends_vmap};
 }
