@@ -3,6 +3,7 @@
 //	adjoint setup        makes the engine (once per user and version)
 //	adjoint doctor       says what is installed, what is wrong and what mends it
 //	adjoint conformance  checks every op on this machine
+//	adjoint graph        draws a compiled program
 //	adjoint version      prints the versions
 package main
 

@@ -26,6 +26,7 @@ func newRoot() *cobra.Command {
 		newDoctor(),
 		newBench(),
 		newConformance(),
+		newGraph(),
 		newVersion(),
 		newSelfCheck(),
 	)

@@ -69,6 +69,12 @@ func TestText(t *testing.T) { golden(t, "network.txt", network().String()) }
 
 func TestDOT(t *testing.T) { golden(t, "network.dot", network().DOT()) }
 
+func TestJSON(t *testing.T) {
+	text, err := json.MarshalIndent(network(), "", "  ")
+	require.NoError(t, err)
+	golden(t, "network.json", string(text)+"\n")
+}
+
 func TestFilesComeBackAsTheyWere(t *testing.T) {
 	p := network()
 	dir := t.TempDir()
