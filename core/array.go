@@ -75,6 +75,36 @@ func adoptSmall(h engine.Handle, trace uint64) *Array {
 
 func releaseHeld(held *[8]engine.Handle) { engine.ReleaseAll(held[:]) }
 
+// adoptAll is adopt for the results of one call. Those that are marked as small
+// share one block and one cleanup, and are freed together; a large one does not
+// wait for the others. The lock is held.
+func adoptAll(hs []engine.Handle, trace uint64, scope int64) []*Array {
+	out := make([]*Array, len(hs))
+	small := 0
+	for _, h := range hs {
+		small += int(h & engine.SmallHandle)
+	}
+	var arrays []Array
+	var held []engine.Handle
+	if scope == 0 && small > 1 {
+		arrays, held = make([]Array, small), make([]engine.Handle, small)
+		runtime.AddCleanup(&arrays[0], engine.ReleaseAll, held)
+	}
+	for i, marked := range hs {
+		h := marked &^ engine.SmallHandle
+		if marked == h || len(arrays) == 0 {
+			out[i] = adopt(h, trace, scope)
+			continue
+		}
+		a := &arrays[0]
+		held[0] = h
+		a.h, a.trace, a.hold = h, trace, &held[0]
+		arrays, held = arrays[1:], held[1:]
+		out[i] = a
+	}
+	return out
+}
+
 // enter opens the engine or panics with an *Error.
 func enter(op string) {
 	if err := engine.Enter(); err != nil {

@@ -233,8 +233,9 @@ func (p *Program) Run(op string, key []byte, in []*Array, shapeless bool) (out [
 		engine.Leave()
 		panic(newError(op, in, leakedFrom(trace, in...)))
 	}
+	var buf [32]engine.Handle
 	watch()
-	res, tag, code := p.p.Run(key, hs, shapeless)
+	res, tag, code := p.p.Run(key, hs, buf[:], shapeless)
 	if code == engine.Miss {
 		engine.Leave()
 		return nil, nil, false
@@ -246,10 +247,7 @@ func (p *Program) Run(op string, key []byte, in []*Array, shapeless bool) (out [
 	for _, a := range in {
 		noteOuter(scope, a.trace)
 	}
-	out = make([]*Array, len(res))
-	for i, h := range res {
-		out[i] = adopt(h, trace, scope)
-	}
+	out = adoptAll(res, trace, scope)
 	if on := debugging.Load(); on&debugDepth != 0 { // the operations have their lines
 		observe(debugDepth, func([]uintptr) string { return op }, out, in)
 	}
@@ -300,7 +298,10 @@ func (p *Program) Trace(op string, f FlatFunc, key []byte, in []*Array, shapeles
 			}
 			delete(p.entries, uint64(t))
 		}
-		out, tag, code := p.p.Run(key, hs, shapeless)
+		out, tag, code := p.p.Run(key, hs, nil, shapeless)
+		for i := range out {
+			out[i] &^= engine.SmallHandle
+		}
 		r.Entry, r.Tag = p.entries[tag], tag
 		return out, code
 	})

@@ -25,6 +25,10 @@ const (
 // most 1 KiB.
 const Small = 1 << 62
 
+// SmallHandle is set in the handle of a program's result that holds at most 1 KiB.
+// It is no part of the handle.
+const SmallHandle Handle = 1
+
 // What Memory asks for.
 const (
 	MemActive = iota

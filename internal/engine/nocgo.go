@@ -58,12 +58,12 @@ func (Graph) Free()                        {}
 func JVP(Callback, uint64, []Handle, []uint32, []Handle) ([]Handle, int) {
 	return nil, Failed
 }
-func VMap(Callback, uint64, []Handle, []int32) ([]Handle, int)     { return nil, Failed }
-func NewProgram() Program                                          { return 0 }
-func (Program) Free()                                              {}
-func (Program) Len() int                                           { return 0 }
-func (Program) Clear()                                             {}
-func (Program) Run([]byte, []Handle, bool) ([]Handle, uint64, int) { return nil, 0, Failed }
+func VMap(Callback, uint64, []Handle, []int32) ([]Handle, int)               { return nil, Failed }
+func NewProgram() Program                                                    { return 0 }
+func (Program) Free()                                                        {}
+func (Program) Len() int                                                     { return 0 }
+func (Program) Clear()                                                       {}
+func (Program) Run([]byte, []Handle, []Handle, bool) ([]Handle, uint64, int) { return nil, 0, Failed }
 func (Program) Trace(Callback, uint64, []byte, []Handle, bool, int, int, uint64) ([]Handle, int) {
 	return nil, Failed
 }

@@ -4,6 +4,8 @@ package engine
 
 /*
 #include "bridge.h"
+#cgo noescape adjointProgramRun
+#cgo nocallback adjointProgramRun
 */
 import "C"
 
@@ -212,11 +214,15 @@ func (p Program) Clear() { C.adjointProgramClear(C.uint64_t(p)) }
 func keyOf(key []byte) *C.char { return (*C.char)(unsafe.Pointer(unsafe.SliceData(key))) }
 
 // Run replays the trace for key and the dtypes and sizes of in, and returns its
-// tag; the code is Miss when there is none.
-func (p Program) Run(key []byte, in []Handle, shapeless bool) (out []Handle, tag uint64, code int) {
+// tag; the code is Miss when there is none. The results are in buf if they fit. A
+// small one has SmallHandle set.
+func (p Program) Run(key []byte, in, buf []Handle, shapeless bool) (out []Handle, tag uint64, code int) {
 	var o *C.uint64_t
 	var n, t C.uint64_t
-	code = int(C.adjointProgramRun(C.uint64_t(p), keyOf(key), C.uint64_t(len(key)), words(in), C.uint64_t(len(in)), cbool(shapeless), &t, &o, &n))
+	code = int(C.adjointProgramRun(C.uint64_t(p), keyOf(key), C.uint64_t(len(key)), words(in), C.uint64_t(len(in)), cbool(shapeless), &t, words(buf), C.uint64_t(len(buf)), &o, &n))
+	if o == nil {
+		return buf[:n], uint64(t), code
+	}
 	return block(o, n), uint64(t), code
 }
 

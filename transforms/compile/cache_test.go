@@ -13,8 +13,7 @@ import (
 	"github.com/adjoint-go/adjoint/transforms/compile"
 )
 
-// Behaviour 1.
-func TestTraceOncePerKindOfArgument(t *testing.T) {
+func TestBehaviour01_TraceOncePerKindOfArgument(t *testing.T) {
 	type batch struct {
 		X    arr
 		Name string
@@ -53,7 +52,7 @@ func TestTraceOncePerKindOfArgument(t *testing.T) {
 	require.Positive(t, f.Stats().TraceTime)
 }
 
-func TestArityIsPartOfTheKey(t *testing.T) {
+func TestBehaviour01_ArityIsPartOfTheKey(t *testing.T) {
 	f := compile.Of(func(xs ...arr) arr {
 		s := num(0)
 		for _, x := range xs {
@@ -73,8 +72,7 @@ func TestArityIsPartOfTheKey(t *testing.T) {
 	require.Equal(t, 4, f.Stats().Traces)
 }
 
-// Behaviour 2.
-func TestStaticLeavesOfDifferentTypesShareNothing(t *testing.T) {
+func TestBehaviour02_StaticLeavesOfDifferentTypesShareNothing(t *testing.T) {
 	type pair struct{ A, B int }
 	f := compile.Of(func(x arr, k any) arr { return x.Add(num(float32(len(fmt.Sprintf("%T", k))))) })
 	x := num(1)
@@ -87,8 +85,7 @@ func TestStaticLeavesOfDifferentTypesShareNothing(t *testing.T) {
 	require.Equal(t, len(values), f.Stats().Traces)
 }
 
-// Behaviour 4.
-func TestMapsAreKeyedByKey(t *testing.T) {
+func TestBehaviour04_MapsAreKeyedByKey(t *testing.T) {
 	f := compile.Of(func(m map[string]arr) arr { return m["a"].Sub(m["b"]) })
 	for i := range 20 {
 		m := map[string]arr{}
@@ -114,8 +111,7 @@ func TestMapsAreKeyedByKey(t *testing.T) {
 	require.Equal(t, 1, g.Stats().Traces)
 }
 
-// Behaviour 11.
-func TestResultTreesComeBackAsTheyWere(t *testing.T) {
+func TestBehaviour11_ResultTreesComeBackAsTheyWere(t *testing.T) {
 	type inner struct {
 		A arr
 		B *int
@@ -181,7 +177,7 @@ func describe(v any) string {
 	return text
 }
 
-func TestDegenerateResults(t *testing.T) {
+func TestBehaviour11_DegenerateResults(t *testing.T) {
 	x, y := vec(1, 2), vec(3, 4)
 	identity := compile.Of(func(x, y arr) (arr, arr) { return y, x })
 	constant := compile.Of(func(arr) arr { return num(3) })
@@ -214,8 +210,7 @@ func TestDegenerateResults(t *testing.T) {
 	require.Equal(t, []float32{3, 8}, floats(same.Call(x, y)), "the trace took two equal arguments for one")
 }
 
-// Behaviour 15.
-func TestTheCacheIsBounded(t *testing.T) {
+func TestBehaviour15_TheCacheIsBounded(t *testing.T) {
 	f := compile.Of(func(x arr) arr { return x.Add(x) }, compile.MaxEntries(3))
 	for n := 1; n <= 10; n++ {
 		require.Equal(t, []int{n}, f.Call(core.Ones(core.Float32, n)).Shape())

@@ -53,7 +53,7 @@ func TestState(t *testing.T) {
 	require.Equal(t, 1, f.Stats().Traces)
 }
 
-func TestDroppedFuncsGiveTheirMemoryBack(t *testing.T) {
+func TestBehaviour15_DroppedFuncsGiveTheirMemoryBack(t *testing.T) {
 	before := settled()
 	for range 20 {
 		big := core.Ones(core.Float32, 1<<16).Eval()

@@ -47,9 +47,9 @@ var layers = map[string]func(function) function{
 	},
 }
 
-// Behaviour 9: whatever transforms are put around each other, those that compile
+// Whatever transforms are put around each other, those that compile
 // change no result.
-func TestCompileAnywhereEqualsEager(t *testing.T) {
+func TestBehaviour09_CompileAnywhereEqualsEager(t *testing.T) {
 	base := func(x arr) arr { return x.Sin().Mul(x).Add(x.Mean().Exp()) }
 	x := core.From([]float32{0.1, -0.2, 0.3, 0.4, 0.7, 1.1}, 2, 3)
 	plain := func(name string) bool { return name == "compile" || name == "shapeless" || name == "tidy" }
@@ -176,8 +176,7 @@ func TestCapturesAreNotRemembered(t *testing.T) {
 	require.Equal(t, 21.0, f.Call(num(3)).Item())
 }
 
-// Behaviour 10, as far as it is about values.
-func TestAwkwardValuesEqualEager(t *testing.T) {
+func TestBehaviour10_AwkwardValuesEqualEager(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
 	awkward := vec(0, float32(math.Copysign(0, -1)), 1, -1, inf, -inf, nan, 1e-45, 3.4e38, 0.1)
 	big := core.Arange(core.Float32, 0, 1024, 1).Reshape(2, 2, 2, 2, 2, 2, 2, 2, 2, 2)
@@ -215,7 +214,7 @@ func TestAwkwardValuesEqualEager(t *testing.T) {
 	}
 }
 
-func TestManyInputsAndOutputs(t *testing.T) {
+func TestBehaviour10_ManyInputsAndOutputs(t *testing.T) {
 	xs := make([]arr, 20)
 	for i := range xs {
 		xs[i] = vec(float32(i), float32(-i))

@@ -14,6 +14,18 @@
 // State that changes between calls is captured by [State], [Inputs] and
 // [Outputs]: variables that are read before and written after each call.
 //
+// # Looking into it
+//
+// [Func.Explain] says of each trace what asked for it, down to the argument
+// ("argument 1 at X: shape (128,784) -> (96,784)"), and what was fused;
+// [Func.Program] lists what a call computes, with estimates of its cost, as text,
+// as JSON for the command adjoint graph, or in graphviz' language. [Func.Lower]
+// records ahead of time, for arguments that need no memory, and [Shapes] only
+// finds out the shapes of results. [Strict] makes a trace too many an error. With
+// ADJOINT_LOG=recompiles in the environment each trace after a function's first
+// prints a line; a static value that makes every call record another is warned of
+// in any case, unless ADJOINT_LOG is off.
+//
 // One Func may be called from many goroutines. A compiled function may be used
 // inside other transforms and may contain them.
 package compile

@@ -50,3 +50,31 @@ func ExampleShapeless() {
 	fmt.Println(sum.Stats().Entries)
 	// Output: 2 3 4 5 1
 }
+
+// A smaller last batch is named as the cause of a second trace.
+func ExampleFunc_explain() {
+	type batch struct{ X, Y *core.Array }
+	loss := compile.Of(func(b batch) *core.Array { return b.X.Sub(b.Y).Square().Mean() })
+	for _, n := range []int{128, 128, 96} {
+		loss.Call(batch{core.Ones(core.Float32, n, 10), core.Zeros(core.Float32, n, 10)})
+	}
+	for _, t := range loss.Explain().Traces {
+		fmt.Println("trace", t.Number, "was used", t.Hits, "times more", t.Changes)
+	}
+	// Output:
+	// trace 1 was used 1 times more []
+	// trace 2 was used 0 times more [argument 0 at X: shape (128,10) -> (96,10) argument 0 at Y: shape (128,10) -> (96,10)]
+}
+
+// Lower records a function ahead of time, here to learn what a call will cost.
+func ExampleFunc_lower() {
+	square := compile.Of(func(x *core.Array) *core.Array { return x.MatMul(x) })
+	l := square.Lower(core.Zeros(core.Float32, 1000, 1000))
+	fmt.Println(l.Cost())
+	l.Compile()
+	square.Call(core.Ones(core.Float32, 1000, 1000))
+	fmt.Println(square.Stats().Hits, "hit")
+	// Output:
+	// 2 GFLOP, 8 MB moved, 8 MB at the peak
+	// 1 hit
+}

@@ -12,7 +12,7 @@ import (
 )
 
 // A last batch that is smaller is what a second trace is for.
-func TestExplainNamesTheRaggedBatch(t *testing.T) {
+func TestBehaviour01_ExplainNamesTheRaggedBatch(t *testing.T) {
 	type batch struct{ X, Y arr }
 	m := newMLP(64, 16, 10)
 	step := compile.Of(func(m mlp, b batch) (arr, mlp) { return sgd(m, b.X, b.Y) }, compile.Name("digits"))
@@ -59,7 +59,7 @@ func TestExplainNamesTheRaggedBatch(t *testing.T) {
 
 func batch2(n int) (x, y arr) { return core.Ones(core.Float32, n, 64), core.Ones(core.Float32, n, 10) }
 
-func TestExplainNamesEachPartOfTheKey(t *testing.T) {
+func TestBehaviour01_ExplainNamesEachPartOfTheKey(t *testing.T) {
 	type opt struct {
 		K    int
 		Name string
@@ -151,7 +151,7 @@ func TestExplainComparesWithTheNearestTrace(t *testing.T) {
 	require.Contains(t, f.Explain().String(), "(against trace 1)")
 }
 
-func TestExplainTellsOfEvictions(t *testing.T) {
+func TestBehaviour15_ExplainTellsOfEvictions(t *testing.T) {
 	f := compile.Of(func(x arr) arr { return x.Neg() }, compile.MaxEntries(2))
 	for n := 1; n <= 100; n++ {
 		f.Call(core.Ones(core.Float32, n))
@@ -170,7 +170,7 @@ func TestExplainTellsOfEvictions(t *testing.T) {
 	require.Empty(t, compile.Of(func() {}).Explain().Traces)
 }
 
-func TestExplainShapeless(t *testing.T) {
+func TestBehaviour14_ExplainShapeless(t *testing.T) {
 	f := compile.Of(func(x arr) arr { return x.Exp() }, compile.Shapeless())
 	for n := 3; n < 9; n++ {
 		f.Call(core.Ones(core.Float32, n))

@@ -3,6 +3,7 @@ package compile
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/adjoint-go/adjoint/core"
@@ -11,22 +12,24 @@ import (
 
 // tape is what the engine tells of a trace.
 type tape struct {
+	tapeGraph
+	Unfused []struct {
+		Node int    `json:"node"`
+		Why  string `json:"why"`
+	} `json:"unfused"`
+	Recorded int `json:"recorded"`
+}
+
+// tapeGraph numbers its values: the inputs, the constants, then the results of
+// the nodes in order.
+type tapeGraph struct {
 	Inputs    int `json:"inputs"`
 	Constants []struct {
 		Spec  tapeSpec `json:"spec"`
 		Value string   `json:"value"`
 	} `json:"constants"`
-	Nodes  []tapeNode `json:"nodes"`
-	Groups []struct {
-		Node int      `json:"node"`
-		Ops  []string `json:"ops"`
-	} `json:"groups"`
-	Unfused []struct {
-		Node int    `json:"node"`
-		Why  string `json:"why"`
-	} `json:"unfused"`
-	Outputs  []int `json:"outputs"`
-	Recorded int   `json:"recorded"`
+	Nodes   []tapeNode `json:"nodes"`
+	Outputs []int      `json:"outputs"`
 }
 
 type tapeNode struct {
@@ -35,6 +38,7 @@ type tapeNode struct {
 	Stream     string     `json:"stream"`
 	In         []int      `json:"in"`
 	Out        []tapeSpec `json:"out"`
+	Body       *tapeGraph `json:"body"` // of a fused node
 }
 
 type tapeSpec struct {
@@ -102,41 +106,93 @@ func (p *program) decode(text []byte, e *entry) (*ir.Program, int) {
 	if err := json.Unmarshal(text, &t); err != nil {
 		core.Fail(p.op, nil, fmt.Errorf("the engine's account of the program cannot be read: %w", err))
 	}
-	prog := &ir.Program{Name: p.title()}
-	id := 0
-	for i := range t.Inputs {
-		in := e.inputs[i]
-		prog.Inputs = append(prog.Inputs, ir.Input{
-			Value: ir.Value{ID: id, DType: in.spec.DType, Shape: in.spec.Shape}, Path: in.path, Donated: in.donated})
-		id++
-	}
-	for _, c := range t.Constants {
-		prog.Constants = append(prog.Constants, ir.Constant{Value: c.Spec.value(id), Text: c.Value})
-		id++
-	}
-	for _, n := range t.Nodes {
-		prog.Nodes = append(prog.Nodes, n.node(&id))
-	}
-	for _, g := range t.Groups {
-		for _, op := range g.Ops {
-			prog.Nodes[g.Node].Body = append(prog.Nodes[g.Node].Body, ir.Node{Op: op})
+	l := lister{prog: &ir.Program{Name: p.title()}}
+	ids := l.inputs(e)
+	ids = l.constants(ids, &t.tapeGraph)
+	bodies := make([][]int, len(t.Nodes)) // the numbers of what a body begins with
+	for i, n := range t.Nodes {
+		if n.Body != nil {
+			bodies[i] = l.constants(nil, n.Body)
 		}
 	}
+	for i, n := range t.Nodes {
+		ids = l.node(ids, n, bodies[i])
+	}
 	for _, u := range t.Unfused {
-		prog.Nodes[u.Node].Alone = u.Why
+		l.prog.Nodes[u.Node].Alone = u.Why
 	}
 	for i, o := range t.Outputs {
-		prog.Outputs = append(prog.Outputs, ir.Output{ID: o, Path: e.outputs[i]})
+		l.prog.Outputs = append(l.prog.Outputs, ir.Output{ID: ids[o], Path: e.outputs[i]})
 	}
-	prog.Estimate()
-	return prog, t.Recorded
+	l.prog.Estimate()
+	return l.prog, t.Recorded
 }
 
-func (n tapeNode) node(id *int) ir.Node {
-	out := ir.Node{Op: strings.ReplaceAll(n.Op, " ", ""), Attributes: n.Attributes, Stream: n.Stream, In: n.In}
-	for _, s := range n.Out {
-		out.Out = append(out.Out, s.value(*id))
-		*id++
+// lister makes a program of a tape. It numbers the values in the order in which
+// they are listed; ids leads from the tape's numbers to these.
+type lister struct {
+	prog *ir.Program
+	last int
+}
+
+func (l *lister) next() int {
+	l.last++
+	return l.last - 1
+}
+
+func (l *lister) inputs(e *entry) (ids []int) {
+	for _, in := range e.inputs {
+		v := ir.Value{ID: l.next(), DType: in.spec.DType, Shape: in.spec.Shape}
+		l.prog.Inputs = append(l.prog.Inputs, ir.Input{Value: v, Path: in.path, Donated: in.donated})
+		ids = append(ids, v.ID)
+	}
+	return ids
+}
+
+func (l *lister) constants(ids []int, g *tapeGraph) []int {
+	for _, c := range g.Constants {
+		v := c.Spec.value(l.next())
+		l.prog.Constants = append(l.prog.Constants, ir.Constant{Value: v, Text: c.Value})
+		ids = append(ids, v.ID)
+	}
+	return ids
+}
+
+func (l *lister) node(ids []int, n tapeNode, constants []int) []int {
+	node := n.plain(ids)
+	if n.Body == nil {
+		for _, s := range n.Out {
+			node.Out = append(node.Out, s.value(l.next()))
+		}
+	} else {
+		inner := append(slices.Clone(node.In), constants...)
+		values := map[int]ir.Value{}
+		for _, b := range n.Body.Nodes {
+			op := b.plain(inner)
+			for _, s := range b.Out {
+				v := s.value(l.next())
+				op.Out = append(op.Out, v)
+				values[v.ID] = v
+				inner = append(inner, v.ID)
+			}
+			node.Body = append(node.Body, op)
+		}
+		for _, o := range n.Body.Outputs {
+			node.Out = append(node.Out, values[inner[o]])
+		}
+	}
+	for _, v := range node.Out {
+		ids = append(ids, v.ID)
+	}
+	l.prog.Nodes = append(l.prog.Nodes, node)
+	return ids
+}
+
+// plain is a node without its results.
+func (n tapeNode) plain(ids []int) ir.Node {
+	out := ir.Node{Op: strings.ReplaceAll(n.Op, " ", ""), Attributes: n.Attributes, Stream: n.Stream}
+	for _, in := range n.In {
+		out.In = append(out.In, ids[in])
 	}
 	return out
 }

@@ -34,7 +34,7 @@ func TestEveryModeComputesTheSame(t *testing.T) {
 	require.Equal(t, 1, own.Stats().Inline, "a mode of its own does not undo Disable")
 }
 
-func TestSimplifyMergesDuplicates(t *testing.T) {
+func TestBehaviour10_SimplifyMergesDuplicates(t *testing.T) {
 	f := func(x arr) arr { return x.Exp().Add(x.Exp()) }
 	require.Equal(t, 3, compile.Of(f, compile.InMode(compile.NoSimplify)).Program(vec(1)).Size())
 	require.Equal(t, 2, compile.Of(f, compile.InMode(compile.NoFuse)).Program(vec(1)).Size())

@@ -20,8 +20,7 @@ func counting(n ...int) arr {
 	return core.Arange(core.Float32, 1, float64(size+1), 1).Reshape(n...)
 }
 
-// Behaviour 14.
-func TestShapelessRetracesForRankAndDType(t *testing.T) {
+func TestBehaviour14_ShapelessRetracesForRankAndDType(t *testing.T) {
 	f := compile.Of(func(x arr) arr { return x.Exp().Mul(x).Sum() }, compile.Shapeless())
 	for _, n := range []int{3, 5, 7, 9} {
 		require.InDelta(t, math.E*float64(n), f.Call(core.Ones(core.Float32, n)).Item(), 1e-4)
@@ -35,7 +34,7 @@ func TestShapelessRetracesForRankAndDType(t *testing.T) {
 
 // What is wrong when a stale size is repeated. Each must be right at every size,
 // or fail with ErrShapeless; MLX is silently wrong in several.
-func TestShapelessIsNeverStale(t *testing.T) {
+func TestBehaviour14_ShapelessIsNeverStale(t *testing.T) {
 	w := counting(4, 4)
 	cases := map[string]struct {
 		f     function
@@ -124,7 +123,7 @@ func TestShapelessIsNeverStale(t *testing.T) {
 	}
 }
 
-func TestShapelessFunctionsThatAskForSizesRetrace(t *testing.T) {
+func TestBehaviour14_ShapelessFunctionsThatAskForSizesRetrace(t *testing.T) {
 	calls := 0
 	f := compile.Of(func(x arr) arr { calls++; return x.Div(num(float32(x.Shape()[0]))) }, compile.Shapeless())
 	for range 2 {

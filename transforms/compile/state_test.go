@@ -13,8 +13,7 @@ import (
 	"github.com/adjoint-go/adjoint/transforms/vmap"
 )
 
-// Behaviour 3.
-func TestCapturedArraysAreConstantsUnlessListed(t *testing.T) {
+func TestBehaviour03_CapturedArraysAreConstantsUnlessListed(t *testing.T) {
 	c := struct{ V arr }{num(10)}
 	constant := compile.Of(func(x arr) arr { return x.Add(c.V) })
 	input := compile.Of(func(x arr) arr { return x.Add(c.V) }, compile.Inputs(&c))
@@ -98,8 +97,7 @@ func TestStateMayAppearAndVanish(t *testing.T) {
 	require.Equal(t, 2, f.Stats().Traces)
 }
 
-// Behaviour 5.
-func TestRandomState(t *testing.T) {
+func TestBehaviour05_RandomState(t *testing.T) {
 	key := random.Key(7)
 	fixed := compile.Of(func() arr { return random.Normal(key, core.Float32, 3) })
 	first := floats(fixed.Call())

@@ -11,8 +11,7 @@ import (
 	"github.com/adjoint-go/adjoint/transforms/vmap"
 )
 
-// Behaviour 13.
-func TestAChangeOfStreamRetraces(t *testing.T) {
+func TestBehaviour13_AChangeOfStreamRetraces(t *testing.T) {
 	s := core.NewStream(core.CPU)
 	f := compile.Of(func(x arr) arr { return x.Exp().Sum() })
 	x := vec(1, 2, 3)
@@ -26,7 +25,7 @@ func TestAChangeOfStreamRetraces(t *testing.T) {
 	require.Equal(t, 2, f.Stats().Traces)
 }
 
-func TestStreamsInsideATrace(t *testing.T) {
+func TestBehaviour13_StreamsInsideATrace(t *testing.T) {
 	s := core.NewStream(core.CPU)
 	f := func(x arr) (y arr) {
 		a := x.Exp()

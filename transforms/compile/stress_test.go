@@ -58,9 +58,9 @@ func watchdog(progress *atomic.Int64) (stop func()) {
 	return func() { close(done) }
 }
 
-// Behaviours 15 and 16: one compiled function, and each transform of it, from 64
+// One compiled function, and each transform of it, from 64
 // goroutines: exact results, one trace per key, nothing left behind.
-func TestManyGoroutines(t *testing.T) {
+func TestBehaviour16_ManyGoroutines(t *testing.T) {
 	duration, _ := stress(t)
 	f := func(x arr) arr { return x.Mul(x).Add(x).Sum() }
 	shared := compile.Of(f)
@@ -167,8 +167,8 @@ func resident(t *testing.T) int {
 	return 0
 }
 
-// Behaviour 15: steps of training leak nothing.
-func TestTrainingHoldsItsMemory(t *testing.T) {
+// Steps of training leak nothing.
+func TestBehaviour15_TrainingHoldsItsMemory(t *testing.T) {
 	steps, warmUp := 10_000, 2000
 	_, long := stress(t)
 	if long {

@@ -15,8 +15,7 @@ import (
 
 func exit() { runtime.Goexit() }
 
-// Behaviour 6.
-func TestValuesAreNotKnownInsideATrace(t *testing.T) {
+func TestBehaviour06_ValuesAreNotKnownInsideATrace(t *testing.T) {
 	x := vec(1, 2)
 	uses := map[string]func(a arr){
 		"Eval":      func(a arr) { a.Add(a).Eval() },
@@ -58,7 +57,7 @@ func TestValuesAreNotKnownInsideATrace(t *testing.T) {
 	require.Equal(t, []float32{4, 5}, floats(f.Call(x)))
 }
 
-func TestAnInputThatIsAlsoCaptured(t *testing.T) {
+func TestBehaviour06_AnInputThatIsAlsoCaptured(t *testing.T) {
 	for name, x := range map[string]arr{"evaluated": vec(1, 2), "lazy": vec(1, 2).Add(vec(3, 4))} {
 		f := compile.Of(func(y arr) arr { return y.Add(x) })
 		e := failure(t, func() { f.Call(x) })
@@ -74,8 +73,7 @@ func TestAnInputThatIsAlsoCaptured(t *testing.T) {
 	}
 }
 
-// Behaviour 7.
-func TestATracerThatOutlivesItsTrace(t *testing.T) {
+func TestBehaviour07_ATracerThatOutlivesItsTrace(t *testing.T) {
 	x := vec(1, 2)
 	var kept arr
 	keep := func(a arr) arr { kept = a.Exp(); return a.Sum() }
@@ -105,7 +103,7 @@ func TestATracerThatOutlivesItsTrace(t *testing.T) {
 	}
 }
 
-func TestATracerOnAnotherGoroutine(t *testing.T) {
+func TestBehaviour07_ATracerOnAnotherGoroutine(t *testing.T) {
 	x := vec(1, 2)
 	use := func(a arr) arr {
 		var err error
@@ -132,8 +130,7 @@ func TestATracerOnAnotherGoroutine(t *testing.T) {
 	require.Equal(t, []float32{7, 10}, floats(f.Call(x)))
 }
 
-// Behaviour 8.
-func TestAFailedTraceLeavesNothing(t *testing.T) {
+func TestBehaviour08_AFailedTraceLeavesNothing(t *testing.T) {
 	x := vec(1, 2)
 	calls := 0
 	var fail func()
@@ -182,7 +179,7 @@ func TestAFailedTraceLeavesNothing(t *testing.T) {
 	require.Equal(t, 1, f.Stats().Traces)
 }
 
-func TestPanicsAndExitsInEveryTransform(t *testing.T) {
+func TestBehaviour08_PanicsAndExitsInEveryTransform(t *testing.T) {
 	x := core.From([]float32{1, 2, 3, 4}, 2, 2)
 	wrap := map[string]func(f func(arr) arr) func(arr) arr{
 		"compile":   func(f func(arr) arr) func(arr) arr { return compile.Of(f).Call },
@@ -233,8 +230,7 @@ func TestPanicsAndExitsInEveryTransform(t *testing.T) {
 	}
 }
 
-// Behaviour 12.
-func TestDisable(t *testing.T) {
+func TestBehaviour12_Disable(t *testing.T) {
 	x := num(4)
 	f := compile.Of(func(a arr) arr {
 		if a.Item() > 3 {
@@ -253,6 +249,11 @@ func TestDisable(t *testing.T) {
 	require.Equal(t, 2, g.Stats().Inline)
 	compile.Enable()
 	require.ErrorIs(t, failure(t, func() { f.Call(x) }), core.ErrTracer)
+}
+
+func TestBehaviour12_ANilFunctionIsAnErrorWhenWrapped(t *testing.T) {
+	var none func(arr) arr
+	require.Contains(t, failure(t, func() { compile.Of(none) }).Error(), "the function is nil")
 }
 
 func TestAFunctionThatCallsItself(t *testing.T) {

@@ -72,7 +72,7 @@ func (d *drawing) scalar(c Constant) {
 }
 
 func (d *drawing) node(name string, n *Node) {
-	if len(n.Body) == 0 || n.named() {
+	if len(n.Body) == 0 {
 		d.box("  ", name, n)
 		return
 	}
@@ -90,12 +90,6 @@ func (d *drawing) node(name string, n *Node) {
 
 func (d *drawing) box(indent, name string, n *Node) {
 	label := n.Op
-	if n.named() {
-		label = "fused:"
-		for i, b := range n.Body {
-			label += []string{"\n", " "}[min(i%3, 1)] + b.Op
-		}
-	}
 	var scalars []string
 	for _, id := range n.In {
 		if t, ok := d.text[id]; ok {
@@ -113,8 +107,6 @@ func (d *drawing) box(indent, name string, n *Node) {
 	case n.Heavy():
 		fill, more = heavyFill, " penwidth=2 fontsize=14"
 		label += "\n" + amount(n.Cost.FLOP, "FLOP")
-	case n.named():
-		fill, more = groupFill, fmt.Sprintf(" color=\"%s\"", groupLine)
 	case n.Elementwise():
 		fill = elementFill
 	case n.view():
@@ -137,7 +129,7 @@ func (d *drawing) edge(id int, to string) {
 		d.line("  v%d [label=%s fillcolor=\"%s\"]", id, quote(t), constantFill)
 		d.from[id] = fmt.Sprintf("v%d", id)
 	}
-	d.line("  %s -> %s [label=\"%s\"]", d.from[id], to, d.values[id].Type())
+	d.line("  %s -> %s [label=\" %s\"]", d.from[id], to, d.values[id].Type())
 }
 
 // quote makes a text of graphviz' language, in which \n ends a line.

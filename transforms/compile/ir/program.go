@@ -53,8 +53,7 @@ type Node struct {
 	Attributes string  `json:"attributes,omitempty"` // "axes=[0]"
 	Stream     string  `json:"stream,omitempty"`
 	// Body are the elementwise operations of a fused node. They read the node's
-	// inputs and each other's results, some of which are the node's; or only their
-	// names are known, and they have neither In nor Out.
+	// inputs, constants and each other's results, some of which are the node's.
 	Body []Node `json:"body,omitempty"`
 	// Alone says why an elementwise operation was not fused.
 	Alone string `json:"alone,omitempty"`

@@ -99,8 +99,10 @@ typedef struct adj_api {
   // Programs: a set of traces of one function.
   uint64_t (*program_new)(void);
   void (*program_free)(uint64_t p);
+  // The results are in buf if cap of them suffice, else in a malloc'ed block at
+  // *out. The lowest bit of the handle of a small result is set.
   int (*program_run)(uint64_t p, const char* key, uint64_t nkey, const uint64_t* in, uint64_t n,
-      bool shapeless, uint64_t* tag, uint64_t** out, uint64_t* nout);
+      bool shapeless, uint64_t* tag, uint64_t* buf, uint64_t cap, uint64_t** out, uint64_t* nout);
   // mode: 0 all passes, 1 no fusion, 2 nothing dropped or merged. tag is the
   // caller's number of the entry; *out are the tags of evicted ones.
   int (*program_trace)(uint64_t p, uint64_t fn, uint64_t trace, const char* key, uint64_t nkey,

@@ -126,9 +126,12 @@ static void program_clear(uint64_t p) {
   get(p).entries.clear();
 }
 
+// Results of at most this size are marked as small.
+constexpr size_t small_result = 1024;
+
 static int program_run(
     uint64_t ph, const char* key, uint64_t nkey, const uint64_t* h, uint64_t n,
-    bool shapeless, uint64_t* tag, uint64_t** out, uint64_t* nout) {
+    bool shapeless, uint64_t* tag, uint64_t* buf, uint64_t cap, uint64_t** out, uint64_t* nout) {
   ensure_thread();
   int code = ADJ_OK;
   int failed = guarded([&] {
@@ -148,7 +151,16 @@ static int program_run(
     p.entries.splice(p.entries.begin(), p.entries, it->second);
     *tag = e.tag;
     bool tracing = watched() || std::any_of(in.begin(), in.end(), [](const array& a) { return a.is_tracer(); });
-    give(tracing || !same ? e.graph.run(in, !same) : e.fast.graph.run(in, false), out, nout);
+    auto results = tracing || !same ? e.graph.run(in, !same) : e.fast.graph.run(in, false);
+    *nout = results.size();
+    auto* to = buf;
+    if (results.size() > cap) {
+      to = *out = static_cast<uint64_t*>(std::malloc(sizeof(uint64_t) * results.size()));
+    }
+    for (auto& r : results) {
+      bool small = r.nbytes() <= small_result;
+      *to++ = handle(std::move(r)) | small;
+    }
   });
   return failed ? failed : code;
 }
