@@ -13,6 +13,10 @@ import (
 // tape is what the engine tells of a trace.
 type tape struct {
 	tapeGraph
+	Groups []struct {
+		Node int      `json:"node"`
+		Ops  []string `json:"ops"`
+	} `json:"groups"`
 	Unfused []struct {
 		Node int    `json:"node"`
 		Why  string `json:"why"`
@@ -117,6 +121,13 @@ func (p *program) decode(text []byte, e *entry) (*ir.Program, int) {
 	}
 	for i, n := range t.Nodes {
 		ids = l.node(ids, n, bodies[i])
+	}
+	for _, g := range t.Groups {
+		if n := &l.prog.Nodes[g.Node]; len(n.Body) == 0 { // of a GPU, where only the names are known
+			for _, op := range g.Ops {
+				n.Body = append(n.Body, ir.Node{Op: op})
+			}
+		}
 	}
 	for _, u := range t.Unfused {
 		l.prog.Nodes[u.Node].Alone = u.Why

@@ -156,6 +156,9 @@ func (n *Node) Elementwise() bool {
 	return len(n.Body) > 0 || f != nil && f.within
 }
 
+// named says whether of a body only the names are known.
+func (n *Node) named() bool { return len(n.Body) > 0 && len(n.Out) > 0 && len(n.Body[0].Out) == 0 }
+
 func (n *Node) view() bool {
 	f := byName[n.Op]
 	return f != nil && f.view && len(n.In) > 0
@@ -216,9 +219,14 @@ func (n *Node) estimate(values map[int]Value, bytes map[int]int) {
 	}
 	if len(n.Body) > 0 {
 		for i := range n.Body {
-			n.Body[i].estimate(values, bytes)
-			n.Cost.FLOP += n.Body[i].Cost.FLOP
-			n.Cost.Unknown += n.Body[i].Cost.Unknown
+			b := &n.Body[i]
+			if n.named() {
+				b.Cost = Cost{FLOP: float64(n.Out[0].Size())}
+			} else {
+				b.estimate(values, bytes)
+			}
+			n.Cost.FLOP += b.Cost.FLOP
+			n.Cost.Unknown += b.Cost.Unknown
 		}
 		return
 	}

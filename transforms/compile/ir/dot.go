@@ -72,7 +72,7 @@ func (d *drawing) scalar(c Constant) {
 }
 
 func (d *drawing) node(name string, n *Node) {
-	if len(n.Body) == 0 {
+	if len(n.Body) == 0 || n.named() {
 		d.box("  ", name, n)
 		return
 	}
@@ -90,6 +90,12 @@ func (d *drawing) node(name string, n *Node) {
 
 func (d *drawing) box(indent, name string, n *Node) {
 	label := n.Op
+	if n.named() {
+		label = "fused:"
+		for i, b := range n.Body {
+			label += []string{"\n", " "}[min(i%3, 1)] + b.Op
+		}
+	}
 	var scalars []string
 	for _, id := range n.In {
 		if t, ok := d.text[id]; ok {
@@ -107,6 +113,8 @@ func (d *drawing) box(indent, name string, n *Node) {
 	case n.Heavy():
 		fill, more = heavyFill, " penwidth=2 fontsize=14"
 		label += "\n" + amount(n.Cost.FLOP, "FLOP")
+	case n.named():
+		fill, more = groupFill, fmt.Sprintf(" color=\"%s\"", groupLine)
 	case n.Elementwise():
 		fill = elementFill
 	case n.view():

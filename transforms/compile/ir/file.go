@@ -171,6 +171,9 @@ func (n *Node) check(where string, known map[int]bool, add func(string, Value) e
 			return err
 		}
 	}
+	if len(n.Body) > 0 && len(n.Out) == 0 {
+		return fmt.Errorf("%s has a body and no result", where)
+	}
 	made := map[int]bool{} // a fused node's results are those of its body
 	for _, b := range n.Body {
 		for _, v := range b.Out {
@@ -178,7 +181,7 @@ func (n *Node) check(where string, known map[int]bool, add func(string, Value) e
 		}
 	}
 	for _, v := range n.Out {
-		if len(n.Body) > 0 {
+		if len(n.Body) > 0 && !n.named() {
 			if !made[v.ID] {
 				return fmt.Errorf("%s gives value %d, which its body does not make", where, v.ID)
 			}

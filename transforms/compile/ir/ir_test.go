@@ -53,7 +53,7 @@ func network() *ir.Program {
 				{Op: "Tanh", In: []int{7}, Out: []ir.Value{f32(8, 8, 32)}},
 				{Op: "Multiply", In: []int{8, 3}, Out: []ir.Value{f32(9, 8, 32)}},
 			}},
-			{Op: "Softmax", In: []int{9}, Out: []ir.Value{f32(10, 8, 32)}, Stream: "cpu:0"},
+			{Op: "Compiled", In: []int{9}, Out: []ir.Value{f32(10, 8, 32)}, Stream: "cpu:0", Body: []ir.Node{{Op: "Exp"}, {Op: "Negative"}}},
 			{Op: "Sum", In: []int{10}, Out: []ir.Value{f32(11, 8, 1)}, Attributes: "axes=[1]", Stream: "cpu:1"},
 			{Op: "GatherAxis", In: []int{9, 4}, Out: []ir.Value{f32(12, 8, 1)}, Stream: "cpu:0"},
 			{Op: "Subtract", In: []int{11, 12}, Out: []ir.Value{f32(13, 8, 1)}, Stream: "cpu:0", Alone: "no neighbour"},

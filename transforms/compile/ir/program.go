@@ -53,7 +53,8 @@ type Node struct {
 	Attributes string  `json:"attributes,omitempty"` // "axes=[0]"
 	Stream     string  `json:"stream,omitempty"`
 	// Body are the elementwise operations of a fused node. They read the node's
-	// inputs, constants and each other's results, some of which are the node's.
+	// inputs, constants and each other's results, some of which are the node's. Of
+	// nodes of a GPU only the names are known.
 	Body []Node `json:"body,omitempty"`
 	// Alone says why an elementwise operation was not fused.
 	Alone string `json:"alone,omitempty"`

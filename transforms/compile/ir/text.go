@@ -82,6 +82,14 @@ func (n *Node) write(b *strings.Builder, indent string, stream bool) {
 	if n.Heavy() {
 		b.WriteString("  # " + amount(n.Cost.FLOP, "FLOP"))
 	}
+	if n.named() {
+		b.WriteString(" { ")
+		for _, op := range n.Body {
+			b.WriteString(op.Op + " ")
+		}
+		b.WriteString("}\n")
+		return
+	}
 	b.WriteByte('\n')
 	for i := range n.Body {
 		n.Body[i].write(b, indent+"    ", false)
