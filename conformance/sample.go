@@ -184,6 +184,11 @@ func (g generator) entry(domain string, i, j int) float64 {
 			return 1
 		}
 		return 0
+	case "apart":
+		if i == j {
+			return 2 * diagonal
+		}
+		return g.between(0.15, 0.3)
 	case "well", "sym", "spd":
 		if i == j {
 			return diagonal

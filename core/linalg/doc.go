@@ -16,4 +16,20 @@
 // read the lower one and their Upper forms the upper one. A matrix without the
 // property that is asked for, such as a singular one in Solve, gives an error
 // when the result is evaluated, or infinities and NaN.
+//
+// # Derivatives
+//
+// Every function has them, in both modes and of any order. Where only a triangle
+// of a matrix is read, the gradient lies in this triangle: it is that of what is
+// computed, and half of it belongs to either side when the matrix is symmetric.
+// Of factors that are not unique the derivative is that of the factors returned,
+// with these exceptions, where only what does not depend on the choice has a
+// derivative: the phases of complex vectors of SVD and Eigh, and the vectors that
+// SVD adds to fill a rectangle's larger basis.
+//
+// Where a function is not differentiable its gradient holds infinities or NaN:
+// vectors of Eigh, Eig and SVD at equal values (the values themselves, their sums
+// and Pinv are fine), QR without full rank in the first min(m, n) columns, LU,
+// SlogDet and, above size 3, Det of a singular matrix, Cholesky of one that is not
+// positive definite.
 package linalg

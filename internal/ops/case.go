@@ -22,7 +22,8 @@ type Sample struct {
 	// Domain says which values: "" normal-like in (-2, 2), pos (0.5, 2), unit
 	// (0.1, 0.9), open (-0.9, 0.9), gt1 (1.2, 3), spd a symmetric positive
 	// definite matrix, lower and upper a well-conditioned triangular one, well
-	// a well-conditioned square matrix, sym a symmetric one, distinct a
+	// a well-conditioned matrix, apart one with real eigenvalues or singular
+	// values that differ and vectors whose signs LAPACK keeps nearby, sym a symmetric one, distinct a
 	// shuffle of k/2 + 0.1 for n consecutive integers k centred on 0, between
 	// random numbers k/2 + 0.35 with integer k in [-5, 4] (so at least 0.15 from
 	// every multiple of 0.5 and 0.25 from every distinct one), sorted k/2 for

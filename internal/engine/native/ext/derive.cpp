@@ -30,20 +30,16 @@ static bool flows(const array& a, size_t input, bool forward) {
   return !own || own->flows(input, forward);
 }
 
-Tape::Tape(const std::vector<array>& outputs, const std::vector<array>& at, bool forward)
+Tape::Tape(
+    const std::vector<array>& outputs, const std::vector<array>& at, bool forward, const Ids& apart)
     : at_(at), forward_(forward) {
   for (auto& a : at) {
     depends_.insert(a.id());
   }
   reaching_ = depends_;
-  auto order = topological(
-      outputs, [&](const array& a) { return a.has_primitive() && !reaching_.count(a.id()); });
-  auto insert = [](std::unordered_set<uintptr_t>& set, const array& a) {
-    set.insert(a.id());
-    for (auto& s : a.siblings()) {
-      set.insert(s.id());
-    }
-  };
+  auto order = topological(outputs, [&](const array& a) {
+    return a.has_primitive() && !reaching_.count(a.id()) && !apart.count(a.id());
+  });
   for (auto& a : order) {
     bool reaches = false;
     for (auto& in : a.inputs()) {
@@ -52,14 +48,26 @@ Tape::Tape(const std::vector<array>& outputs, const std::vector<array>& at, bool
     if (!reaches) {
       continue;
     }
-    insert(reaching_, a);
+    for (auto& o : a.outputs()) {
+      reaching_.insert(o.id());
+    }
     traced_.push_back(a);
     // The number of elements has no derivative; a mean of a shapeless trace asks for it.
     if (named(a, "StopGradient") || named(a, "NumberOfElements")) {
       continue;
     }
-    if (!arguments(a).empty()) {
-      insert(depends_, a);
+    if (arguments(a).empty()) {
+      continue;
+    }
+    // Integers, such as pivots, are constant wherever they have a derivative.
+    bool any = false;
+    for (auto& o : a.outputs()) {
+      if (issubdtype(o.dtype(), inexact)) {
+        depends_.insert(o.id());
+        any = true;
+      }
+    }
+    if (any) {
       nodes_.push_back(a);
     }
   }
@@ -100,13 +108,19 @@ std::vector<array> Own::pull(
   return vjp(primals, filled(cotangents, outputs), argnums, outputs);
 }
 
-static std::vector<array> vjp_rule(
-    Primitive& p, const std::vector<array>& primals, const std::vector<array>& cotangents,
-    const std::vector<int>& argnums, const std::vector<array>& outputs) {
-  if (auto* r = rules(p); r && r->vjp) {
-    return r->vjp(p, primals, cotangents, argnums, outputs);
+static std::vector<array> pull_rule(
+    Primitive& p, const std::vector<array>& primals,
+    const std::vector<std::optional<array>>& cotangents, const std::vector<int>& argnums,
+    const std::vector<array>& outputs) {
+  if (auto* own = dynamic_cast<Own*>(&p)) {
+    return own->pull(primals, cotangents, argnums, outputs);
   }
-  return p.vjp(primals, cotangents, argnums, outputs);
+  auto* r = rules(p);
+  if (r && r->pull) {
+    return r->pull(p, primals, cotangents, argnums, outputs);
+  }
+  auto all = filled(cotangents, outputs);
+  return r && r->vjp ? r->vjp(p, primals, all, argnums, outputs) : p.vjp(primals, all, argnums, outputs);
 }
 
 static std::vector<array> jvp_rule(
@@ -149,9 +163,7 @@ std::vector<std::optional<array>> Tape::pull(
       cts.push_back(found == sum.end() ? std::nullopt : std::optional<array>(found->second));
     }
     auto argnums = arguments(a);
-    auto* own = dynamic_cast<Own*>(&a.primitive());
-    auto grads = own ? own->pull(a.inputs(), cts, argnums, results)
-                     : vjp_rule(a.primitive(), a.inputs(), filled(cts, results), argnums, results);
+    auto grads = pull_rule(a.primitive(), a.inputs(), cts, argnums, results);
     follow_line(a, grads);
     for (size_t i = 0; i < argnums.size(); i++) {
       accumulate(a.inputs()[argnums[i]], grads.at(i), s);
@@ -220,24 +232,32 @@ std::vector<array> filled(
   return r;
 }
 
-std::vector<array> transposed(
-    Primitive& p, const std::vector<array>& primals, const std::vector<array>& tangents,
-    const std::vector<int>& argnums, const std::vector<array>& outputs) {
-  std::vector<array> u;
-  for (auto& o : outputs) {
-    u.push_back(array(o.shape(), o.dtype(), nullptr, {}));
+// blank returns arrays like the given ones that have no value.
+static std::vector<array> blank(const std::vector<array>& like) {
+  std::vector<array> r;
+  for (auto& a : like) {
+    r.push_back(array(a.shape(), a.dtype(), nullptr, {}));
   }
-  auto grads = vjp_rule(p, primals, u, argnums, outputs);
-  auto r = filled(Tape(grads, u, false).pull(grads, tangents), outputs);
-  // Linear in u, so that nothing of u is left. What lies below the primals has
-  // nothing to do with u.
-  std::unordered_set<uintptr_t> below, left;
-  for (auto* list : {&primals, &outputs, &tangents}) {
+  return r;
+}
+
+// adjoint is the transpose, applied to weights, of the linear map that a rule of p
+// made from the arrays at to values. What the lists in apart hold depends on
+// nothing of at.
+static std::vector<array> adjoint(
+    Primitive& p, const char* mode, const std::vector<array>& values, const std::vector<array>& at,
+    const std::vector<array>& weights, std::initializer_list<const std::vector<array>*> apart) {
+  Ids below, left;
+  for (auto* list : apart) {
     for (auto& a : *list) {
       below.insert(a.id());
     }
   }
-  for (auto& a : u) {
+  auto r = filled(Tape(values, at, false, below).pull(values, weights), at);
+  for (auto& a : weights) {
+    below.insert(a.id());
+  }
+  for (auto& a : at) {
     left.insert(a.id());
   }
   bool linear = true;
@@ -246,9 +266,35 @@ std::vector<array> transposed(
     return a.has_primitive() && !below.count(a.id());
   });
   if (!linear) {
-    throw std::invalid_argument("[jvp] Not implemented for " + std::string(p.name()) + ".");
+    throw std::invalid_argument("[" + std::string(mode) + "] Not implemented for " + p.name() + ".");
   }
   return r;
+}
+
+std::vector<array> transposed(
+    Primitive& p, const std::vector<array>& primals, const std::vector<array>& tangents,
+    const std::vector<int>& argnums, const std::vector<array>& outputs) {
+  auto u = blank(outputs);
+  auto grads = pull_rule(p, primals, {u.begin(), u.end()}, argnums, outputs);
+  return adjoint(p, "jvp", grads, u, tangents, {&primals, &outputs});
+}
+
+std::vector<array> reversed(
+    Primitive& p, const std::vector<array>& primals,
+    const std::vector<std::optional<array>>& cotangents, const std::vector<int>& argnums, const std::vector<array>& outputs) {
+  std::vector<array> like, values, weights;
+  for (int i : argnums) {
+    like.push_back(primals[i]);
+  }
+  auto v = blank(like);
+  auto tangents = jvp_rule(p, primals, v, argnums, outputs);
+  for (size_t i = 0; i < tangents.size(); i++) {
+    if (cotangents[i]) {
+      values.push_back(tangents[i]);
+      weights.push_back(*cotangents[i]);
+    }
+  }
+  return adjoint(p, "vjp", values, v, weights, {&primals, &outputs});
 }
 
 static thread_local int reverse_traces = 0;

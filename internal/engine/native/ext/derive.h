@@ -23,10 +23,14 @@ class Own : public mlx::core::Primitive {
       const std::vector<int>& argnums, const std::vector<array>& outputs);
 };
 
+using Ids = std::unordered_set<uintptr_t>;
+
 // Tape is what leads from the arrays at to outputs.
 class Tape {
  public:
-  Tape(const std::vector<array>& outputs, const std::vector<array>& at, bool forward);
+  // apart holds arrays that depend on nothing of at.
+  Tape(
+      const std::vector<array>& outputs, const std::vector<array>& at, bool forward, const Ids& apart = {});
 
   // pull returns the gradients of outputs, weighted with their cotangents, with
   // respect to each of at; none where there is no dependence. An output may be
@@ -48,7 +52,7 @@ class Tape {
   bool forward_;
   std::vector<array> traced_; // all that depends on at, also through a stop_gradient
   std::vector<array> nodes_; // what has a derivative
-  std::unordered_set<uintptr_t> depends_, reaching_;
+  Ids depends_, reaching_;
 };
 
 // filled puts zeros like like[i] where there is no value.

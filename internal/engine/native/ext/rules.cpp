@@ -8,6 +8,7 @@ using namespace mlx::core;
 static RuleTable made() {
   RuleTable t;
   add_convolution(t);
+  add_linalg(t);
   add_points(t);
   add_products(t);
   add_scans(t);

@@ -23,17 +23,24 @@ using JVP = Arrays (*)(
 using VMap = std::pair<Arrays, std::vector<int>> (*)(
     mlx::core::Primitive& p, const Arrays& inputs, const std::vector<int>& axes);
 
-// A rule that is null is MLX's.
+// A Pull is a VJP that cares which of the outputs have no cotangent.
+using Pull = Arrays (*)(
+    mlx::core::Primitive& p, const Arrays& primals, const std::vector<std::optional<array>>& cotangents,
+    const std::vector<int>& argnums, const Arrays& outputs);
+
+// A rule that is null is MLX's; pull goes before vjp.
 struct Rules {
   VJP vjp = nullptr;
   JVP jvp = nullptr;
   VMap vmap = nullptr;
+  Pull pull = nullptr;
 };
 
 using RuleTable = std::unordered_map<std::string_view, Rules>;
 
 // The rules by family, one file each.
 void add_convolution(RuleTable& t);
+void add_linalg(RuleTable& t);
 void add_points(RuleTable& t);
 void add_products(RuleTable& t);
 void add_scans(RuleTable& t);
@@ -72,6 +79,12 @@ const Rules* rules(mlx::core::Primitive& p);
 // is linear in the cotangents, so its own reverse rule maps tangents to tangents.
 Arrays transposed(
     mlx::core::Primitive& p, const Arrays& primals, const Arrays& tangents,
+    const std::vector<int>& argnums, const Arrays& outputs);
+
+// reversed is the reverse rule made from the forward rule in the same way. It leaves
+// out outputs without a cotangent: zero times an infinite derivative is no number.
+Arrays reversed(
+    mlx::core::Primitive& p, const Arrays& primals, const std::vector<std::optional<array>>& cotangents,
     const std::vector<int>& argnums, const Arrays& outputs);
 
 // Composition says what a primitive computes in terms of other ops.

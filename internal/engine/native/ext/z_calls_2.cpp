@@ -722,7 +722,7 @@ int call_linalg_pinv(uint64_t* w_) {
   Words in_{w_};
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_linalg_pinv(&r_, a, adj_stream())) return -1;
+  if (T.mlx_linalg_pinv_mended(&r_, a, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 

@@ -24,7 +24,7 @@ int call_linalg_det(uint64_t* w_) {
   Words in_{w_};
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_linalg_det(&r_, a, adj_stream())) return -1;
+  if (T.mlx_linalg_det_mended(&r_, a, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -33,7 +33,7 @@ int call_linalg_slogdet(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_0{nullptr};
   mlx_array r_1{nullptr};
-  if (T.mlx_linalg_slogdet(&r_0, &r_1, a, adj_stream())) return -1;
+  if (T.mlx_linalg_slogdet_mended(&r_0, &r_1, a, adj_stream())) return -1;
   w_[0] = (uint64_t)r_0.ctx;
   w_[1] = (uint64_t)r_1.ctx;
   return 0;
@@ -44,7 +44,7 @@ int call_linalg_eig(uint64_t* w_) {
   mlx_array a = in_.array();
   mlx_array r_0{nullptr};
   mlx_array r_1{nullptr};
-  if (T.mlx_linalg_eig(&r_0, &r_1, a, adj_stream())) return -1;
+  if (T.mlx_linalg_eig_mended(&r_0, &r_1, a, adj_stream())) return -1;
   w_[0] = (uint64_t)r_0.ctx;
   w_[1] = (uint64_t)r_1.ctx;
   return 0;
@@ -54,7 +54,7 @@ int call_linalg_eigvals(uint64_t* w_) {
   Words in_{w_};
   mlx_array a = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_linalg_eigvals(&r_, a, adj_stream())) return -1;
+  if (T.mlx_linalg_eigvals_mended(&r_, a, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 

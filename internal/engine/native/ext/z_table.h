@@ -234,15 +234,15 @@ struct Table {
   int (*mlx_linalg_tri_inv)(mlx_array* res, const mlx_array a, bool upper, const mlx_stream s);
   int (*mlx_linalg_cholesky)(mlx_array* res, const mlx_array a, bool upper, const mlx_stream s);
   int (*mlx_linalg_cholesky_inv)(mlx_array* res, const mlx_array a, bool upper, const mlx_stream s);
-  int (*mlx_linalg_pinv)(mlx_array* res, const mlx_array a, const mlx_stream s);
+  int (*mlx_linalg_pinv_mended)(mlx_array* res, const mlx_array a, const mlx_stream s);
   int (*mlx_linalg_lu)(mlx_array* res_0, mlx_array* res_1, mlx_array* res_2, const mlx_array a, const mlx_stream s);
   int (*mlx_linalg_lu_factor)(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const mlx_stream s);
   int (*mlx_linalg_solve)(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s);
   int (*mlx_linalg_solve_triangular)(mlx_array* res, const mlx_array a, const mlx_array b, bool upper, const mlx_stream s);
-  int (*mlx_linalg_det)(mlx_array* res, const mlx_array a, const mlx_stream s);
-  int (*mlx_linalg_slogdet)(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const mlx_stream s);
-  int (*mlx_linalg_eig)(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const mlx_stream s);
-  int (*mlx_linalg_eigvals)(mlx_array* res, const mlx_array a, const mlx_stream s);
+  int (*mlx_linalg_det_mended)(mlx_array* res, const mlx_array a, const mlx_stream s);
+  int (*mlx_linalg_slogdet_mended)(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const mlx_stream s);
+  int (*mlx_linalg_eig_mended)(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const mlx_stream s);
+  int (*mlx_linalg_eigvals_mended)(mlx_array* res, const mlx_array a, const mlx_stream s);
   int (*mlx_linalg_eigh)(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const char* UPLO, const mlx_stream s);
   int (*mlx_linalg_eigvalsh)(mlx_array* res, const mlx_array a, const char* UPLO, const mlx_stream s);
   int (*mlx_linalg_cross)(mlx_array* res, const mlx_array a, const mlx_array b, int axis, const mlx_stream s);
@@ -538,15 +538,15 @@ struct Table {
   X(mlx_linalg_tri_inv) \
   X(mlx_linalg_cholesky) \
   X(mlx_linalg_cholesky_inv) \
-  X(mlx_linalg_pinv) \
+  X(mlx_linalg_pinv_mended) \
   X(mlx_linalg_lu) \
   X(mlx_linalg_lu_factor) \
   X(mlx_linalg_solve) \
   X(mlx_linalg_solve_triangular) \
-  X(mlx_linalg_det) \
-  X(mlx_linalg_slogdet) \
-  X(mlx_linalg_eig) \
-  X(mlx_linalg_eigvals) \
+  X(mlx_linalg_det_mended) \
+  X(mlx_linalg_slogdet_mended) \
+  X(mlx_linalg_eig_mended) \
+  X(mlx_linalg_eigvals_mended) \
   X(mlx_linalg_eigh) \
   X(mlx_linalg_eigvalsh) \
   X(mlx_linalg_cross) \

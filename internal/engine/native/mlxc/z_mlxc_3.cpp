@@ -18,31 +18,64 @@ int mlx_linalg_solve_triangular(mlx_array* res, const mlx_array a, const mlx_arr
   });
 }
 
-int mlx_linalg_det(mlx_array* res, const mlx_array a, const mlx_stream s) {
+int mlx_linalg_det_mended(mlx_array* res, const mlx_array a, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::linalg::det(get(a), get(s)));
+    set(res, [](const auto& a, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			auto small = linalg::det(a, s);
+			if (a.shape(-1) <= 3) return small;
+			auto [lu, pivots] = linalg::lu_factor(astype(a, issubdtype(a.dtype(), inexact) ? a.dtype() : promote_types(a.dtype(), float32), s), s);
+			auto at = arange(a.shape(-1), uint32, s);
+			auto eye = equal(at, expand_dims(at, 1, s), s);
+			auto diagonal = sum(where(eye, lu, array(0, lu.dtype()), s), -1, false, s);
+			auto swaps = sum(astype(not_equal(pivots, at, s), int32, s), -1, false, s);
+			auto parity = astype(subtract(array(1), multiply(array(2), remainder(swaps, array(2), s), s), s), lu.dtype(), s);
+			return multiply(parity, prod(diagonal, -1, false, s), s);
+		}(); }(get(a), get(s)));
   });
 }
 
-int mlx_linalg_slogdet(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const mlx_stream s) {
+int mlx_linalg_slogdet_mended(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const mlx_stream s) {
   return guard([&] {
-    auto r = mlx::core::linalg::slogdet(get(a), get(s));
+    auto r = [](const auto& a, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			auto small = linalg::slogdet(a, s);
+			if (a.shape(-1) <= 3) return small;
+			auto [lu, pivots] = linalg::lu_factor(astype(a, issubdtype(a.dtype(), inexact) ? a.dtype() : promote_types(a.dtype(), float32), s), s);
+			auto at = arange(a.shape(-1), uint32, s);
+			auto eye = equal(at, expand_dims(at, 1, s), s);
+			auto diagonal = sum(where(eye, lu, array(0, lu.dtype()), s), -1, false, s);
+			auto swaps = sum(astype(not_equal(pivots, at, s), int32, s), -1, false, s);
+			auto parity = astype(subtract(array(1), multiply(array(2), remainder(swaps, array(2), s), s), s), lu.dtype(), s);
+			return std::make_pair(
+				multiply(parity, prod(sign(diagonal, s), -1, false, s), s), sum(log(abs(diagonal, s), s), -1, false, s));
+		}(); }(get(a), get(s));
     set(res_0, std::get<0>(r));
     set(res_1, std::get<1>(r));
   });
 }
 
-int mlx_linalg_eig(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const mlx_stream s) {
+int mlx_linalg_eig_mended(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const mlx_stream s) {
   return guard([&] {
-    auto r = mlx::core::linalg::eig(get(a), get(s));
+    auto r = [](const auto& a, const auto& s) { return [&] {
+			auto r = linalg::eig(a, s);
+			if (issubdtype(a.dtype(), complexfloating)) r.second = conjugate(r.second, s);
+			return r;
+		}(); }(get(a), get(s));
     set(res_0, std::get<0>(r));
     set(res_1, std::get<1>(r));
   });
 }
 
-int mlx_linalg_eigvals(mlx_array* res, const mlx_array a, const mlx_stream s) {
+int mlx_linalg_eigvals_mended(mlx_array* res, const mlx_array a, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::linalg::eigvals(get(a), get(s)));
+    set(res, [](const auto& a, const auto& s) { return linalg::eig(a, s).first; }(get(a), get(s)));
   });
 }
 

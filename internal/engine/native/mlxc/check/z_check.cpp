@@ -693,8 +693,8 @@ int (*check_mlx_linalg_qr)(mlx_array* res_0, mlx_array* res_1, const mlx_array a
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_cholesky_inv)
 #error Adjoint uses its own mlx_linalg_cholesky_inv
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_pinv)
-int (*check_mlx_linalg_pinv)(mlx_array* res, const mlx_array a, const mlx_stream s) = &mlx_linalg_pinv;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_pinv_mended)
+#error Adjoint uses its own mlx_linalg_pinv_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_lu)
 #error Adjoint uses its own mlx_linalg_lu
@@ -708,17 +708,17 @@ int (*check_mlx_linalg_pinv)(mlx_array* res, const mlx_array a, const mlx_stream
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_solve_triangular)
 #error Adjoint uses its own mlx_linalg_solve_triangular
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_det)
-int (*check_mlx_linalg_det)(mlx_array* res, const mlx_array a, const mlx_stream s) = &mlx_linalg_det;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_det_mended)
+#error Adjoint uses its own mlx_linalg_det_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_slogdet)
-int (*check_mlx_linalg_slogdet)(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const mlx_stream s) = &mlx_linalg_slogdet;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_slogdet_mended)
+#error Adjoint uses its own mlx_linalg_slogdet_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_eig)
-int (*check_mlx_linalg_eig)(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const mlx_stream s) = &mlx_linalg_eig;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_eig_mended)
+#error Adjoint uses its own mlx_linalg_eig_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_eigvals)
-int (*check_mlx_linalg_eigvals)(mlx_array* res, const mlx_array a, const mlx_stream s) = &mlx_linalg_eigvals;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_eigvals_mended)
+#error Adjoint uses its own mlx_linalg_eigvals_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_eigh)
 int (*check_mlx_linalg_eigh)(mlx_array* res_0, mlx_array* res_1, const mlx_array a, const char* UPLO, const mlx_stream s) = &mlx_linalg_eigh;
