@@ -59,16 +59,13 @@ Tape::Tape(
     if (arguments(a).empty()) {
       continue;
     }
-    // Integers, such as pivots, are constant wherever they have a derivative.
-    bool any = false;
-    for (auto& o : a.outputs()) {
-      if (issubdtype(o.dtype(), inexact)) {
+    nodes_.push_back(a);
+    // Integers beside a factor, such as pivots, are constant wherever it has a derivative.
+    auto results = a.outputs();
+    for (auto& o : results) {
+      if (results.size() == 1 || issubdtype(o.dtype(), inexact)) {
         depends_.insert(o.id());
-        any = true;
       }
-    }
-    if (any) {
-      nodes_.push_back(a);
     }
   }
 }
