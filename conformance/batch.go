@@ -1,77 +1,216 @@
 package conformance
 
 import (
-	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/transforms/vmap"
 )
 
-// batch is the number of rounds that VMap cases map over.
-const batch = 2
+// mapping says what a case maps over, as "a,b@1>-1": the leaves a and b over
+// their axis 1 (or their last new one, when they have fewer), with the results
+// stacked along their last axis; "*3" after it maps over 3 elements, 2 otherwise.
+// The axis "~" stands for another one of each leaf.
+type mapping struct {
+	leaves []bool
+	axis   string
+	out    int
+	size   int
+}
 
-func checkVMap(s *subject, arg string) (outcome, error) {
-	o := outcome{gap: s.NoVmap}
-	if o.gap == "" {
-		o.gap = s.VmapGap
+func (s *subject) mapping(arg string) (m mapping, err error) {
+	m.size = 2
+	if text, size, ok := strings.Cut(arg, "*"); ok {
+		arg = text
+		m.size, err = strconv.Atoi(size)
 	}
-	mapped := make([]bool, len(s.leaves))
+	names, place, _ := strings.Cut(arg, "@")
+	axis, out, _ := strings.Cut(place, ">")
+	m.axis = axis
+	if out != "" {
+		m.out, err = strconv.Atoi(out)
+	}
+	if err != nil {
+		return m, err
+	}
+	m.leaves = make([]bool, len(s.leaves))
+	for _, n := range strings.Split(names, ",") {
+		if n == everything {
+			for i := range m.leaves {
+				m.leaves[i] = true
+			}
+			continue
+		}
+		i, err := s.place(n)
+		if err != nil {
+			return m, err
+		}
+		m.leaves[i] = true
+	}
+	return m, nil
+}
+
+// everything stands for all leaves of an op with more than one.
+const everything = "all"
+
+// axisOf is the axis of leaf i, of n axes before it is mapped.
+func (m mapping) axisOf(i, n int) int {
+	switch m.axis {
+	case "", "0":
+		return 0
+	case "~":
+		return i % (n + 1)
+	}
+	k, _ := strconv.Atoi(m.axis)
+	return min(k, n)
+}
+
+// mappings are those of a row's leaves. Only the first dtype tries every axis.
+func mappings(leaves []leaf, first, quick bool) []string {
+	var out []string
+	rank := 0
+	for _, l := range leaves {
+		rank = max(rank, len(l.sample.Shape))
+	}
+	for _, names := range combinations(leaves, first && !quick) {
+		out = append(out, names+"@0")
+		if !first || quick {
+			continue
+		}
+		for k := 1; k <= rank; k++ {
+			out = append(out, fmt.Sprintf("%s@%d>%d", names, k, k%3-1))
+		}
+		out = append(out, names+"@-1")
+		if len(leaves) > 1 && rank > 0 {
+			out = append(out, names+"@~")
+		}
+	}
+	out = append(out, everything+"@9>-1", everything+"@0*1")
+	return out
+}
+
+// combinations are the sets of leaves to map: every one of up to four leaves, of
+// more leaves each, each pair, all but one, and all.
+func combinations(leaves []leaf, complete bool) []string {
+	n := len(leaves)
+	if n == 1 {
+		return []string{everything}
+	}
+	var out []string
+	for set := 1; set < 1<<n; set++ {
+		var names []string
+		for i, l := range leaves {
+			if set>>i&1 == 1 {
+				names = append(names, l.name)
+			}
+		}
+		switch k := len(names); {
+		case k == n:
+			out = append(out, everything)
+		case k == 1, complete && (n <= 4 || k == 2 || k == n-1):
+			out = append(out, strings.Join(names, ","))
+		}
+	}
+	return out
+}
+
+func (s *subject) batchGap() string {
+	if s.NoVmap != "" {
+		return s.NoVmap
+	}
+	return s.VmapGap
+}
+
+// rounds draws the inputs of each step of a loop, and those stacked.
+func (s *subject) rounds(m mapping, first int) (rounds [][]value, stacked []value) {
+	for b := range m.size {
+		rounds = append(rounds, s.inputs(first+b))
+	}
+	stacked = make([]value, len(s.leaves))
 	for i, l := range s.leaves {
-		mapped[i] = arg == mapAll || arg == mapAllLast || arg == l.name
-	}
-	rounds := make([][]value, batch)
-	for b := range rounds {
-		rounds[b] = s.inputs(b)
-		for i := range s.leaves {
-			if !mapped[i] {
-				rounds[b][i] = rounds[0][i]
+		var parts []value
+		for _, r := range rounds {
+			if !m.leaves[i] {
+				r[i] = rounds[0][i]
 			}
+			parts = append(parts, r[i])
+		}
+		stacked[i] = rounds[0][i]
+		if m.leaves[i] {
+			n := len(l.sample.Shape)
+			ax := m.axisOf(i, n)
+			if ax < 0 {
+				ax += n + 1
+			}
+			stacked[i] = stack(parts, ax)
 		}
 	}
-	in := make([]value, len(s.leaves))
-	axes := make([]int, len(s.leaves))
-	for i := range s.leaves {
-		in[i], axes[i] = rounds[0][i], -1
-		if mapped[i] {
-			axes[i] = 0
-			if arg == mapAllLast {
-				axes[i] = len(s.leaves[i].sample.Shape)
-			}
-			in[i] = stack([]value{rounds[0][i], rounds[1][i]}, axes[i])
+	return rounds, stacked
+}
+
+// mapped is f mapped by the public transform.
+func (s *subject) mapped(m mapping, f core.FlatFunc) core.FlatFunc {
+	axes := vmap.Axes{}
+	for i, l := range s.leaves {
+		if m.leaves[i] {
+			axes[strconv.Itoa(i)] = m.axisOf(i, len(l.sample.Shape))
 		}
 	}
-	as := arrays(in)
-	var got []value
-	var outAxes []int
-	err := caught(func() error {
-		got = read(core.Vectorize("vmap", func(in []*core.Array) ([]*core.Array, []int) {
-			out := s.fn(in)
-			outAxes = make([]int, len(out))
-			if arg == mapAllLast {
-				for i, y := range out {
-					outAxes[i] = y.NDim()
-				}
-			}
-			return out, outAxes
-		}, as, axes))
-		return nil
+	return vmap.Of((func([]*core.Array) []*core.Array)(f), vmap.In(axes), vmap.Out(m.out))
+}
+
+// batches are the seeds' rounds that a program is recorded on.
+const batches = 8
+
+func checkVMap(via how) check {
+	return func(s *subject, arg string) (outcome, error) {
+		m, err := s.mapping(arg)
+		if err != nil {
+			return outcome{}, err
+		}
+		return s.againstLoop(m, via, s.batchGap(), s.fn)
+	}
+}
+
+// againstLoop compares f mapped with a loop over its steps.
+func (s *subject) againstLoop(m mapping, via how, gap string, f core.FlatFunc) (outcome, error) {
+	o := outcome{gap: gap}
+	rounds, in := s.rounds(m, 0)
+	want := make([][]value, len(rounds))
+	for b, r := range rounds {
+		want[b] = read(f(arrays(r)))
+	}
+	if m.out > 0 {
+		for _, y := range want[0] {
+			m.out = min(m.out, len(y.Shape))
+		}
+	}
+	got, err := guarded(func() ([]value, error) {
+		return via(s, s.mapped(m, f), in, func() []value { _, in := s.rounds(m, batches); return in })
 	})
-	if o.gap != "" && errors.Is(err, core.ErrNoBatchRule) {
+	if refusal(gap, err, core.ErrNoBatchRule, core.ErrNotDifferentiable) {
 		o.refused = true
 		return o, nil
 	}
 	if err != nil {
 		return o, err
 	}
-	for b, round := range rounds {
+	for b := range rounds {
 		parts := make([]value, len(got))
 		for i, y := range got {
-			if len(y.Shape) <= outAxes[i] || y.Shape[outAxes[i]] != batch {
-				return o, fmt.Errorf("result %d is %v, without an axis of size %d in place %d", i, y.Spec, batch, outAxes[i])
+			out := m.out
+			if out < 0 {
+				out += len(y.Shape)
 			}
-			parts[i] = y.part(outAxes[i], b)
+			if out < 0 || len(y.Shape) <= out || y.Shape[out] != m.size {
+				return o, fmt.Errorf("result %d is %v, without an axis of size %d in place %d", i, y.Spec, m.size, m.out)
+			}
+			parts[i] = y.part(out, b)
 		}
-		worst, err := near(parts, s.run(round), rounding)
+		worst, err := near(parts, want[b], rounding)
 		if err != nil {
 			if o.gap != "" {
 				err = fmt.Errorf("a wrong value in place of a typed error, which the row declares (%s): %w", o.gap, err)
@@ -80,5 +219,131 @@ func checkVMap(s *subject, arg string) (outcome, error) {
 		}
 		o.worst = max(o.worst, worst)
 	}
-	return o, s.unmodified(as, in)
+	return o, nil
+}
+
+// checkVMapGrad maps the gradient and the forward derivative with respect to arg,
+// over all leaves and over arg alone.
+func checkVMapGrad(via how) check {
+	return func(s *subject, arg string) (outcome, error) {
+		o := outcome{gap: s.batchGap()}
+		at, err := s.place(arg)
+		if err != nil {
+			return o, err
+		}
+		in, _, weights, err := s.prepared()
+		if err != nil {
+			return o, err
+		}
+		for _, names := range []string{everything, arg} {
+			m, err := s.mapping(names)
+			if err != nil {
+				return o, err
+			}
+			for _, form := range []struct {
+				name string
+				gap  string
+				f    core.FlatFunc
+			}{
+				{"gradient", s.batchGap(), gradient(s.smooth, weights, []int{at})},
+				{"forward derivative", s.batchGap() + s.JVPGap, forward(s.smooth, s.tangents(in, []int{at}), []int{at})},
+			} {
+				one, err := s.tried(m, via, form.gap, form.f)
+				if err != nil {
+					return o, fmt.Errorf("the %s mapped over %s: %w", form.name, names, err)
+				}
+				o.worst = max(o.worst, one.worst)
+				o.refused = o.refused || one.refused
+			}
+		}
+		return o, nil
+	}
+}
+
+// tried is againstLoop, where also a step of the loop may be refused.
+func (s *subject) tried(m mapping, via how, gap string, f core.FlatFunc) (o outcome, err error) {
+	err = caught(func() (err error) { o, err = s.againstLoop(m, via, gap, f); return err })
+	if refusal(gap, err, core.ErrNoBatchRule, core.ErrNotDifferentiable) {
+		return outcome{refused: true}, nil
+	}
+	return o, err
+}
+
+// checkGradVMap differentiates the mapped op with respect to arg, which is mapped
+// with all others, or alone is not.
+func checkGradVMap(via how) check {
+	return func(s *subject, arg string) (outcome, error) {
+		o := outcome{gap: s.batchGap()}
+		at, err := s.place(arg)
+		if err != nil {
+			return o, err
+		}
+		_, _, weights, err := s.prepared()
+		if err != nil {
+			return o, err
+		}
+		whole, err := s.mapping(everything)
+		if err != nil {
+			return o, err
+		}
+		rest := whole
+		rest.leaves = slices.Clone(whole.leaves)
+		rest.leaves[at] = false
+		for _, m := range []mapping{whole, rest} {
+			if !slices.Contains(m.leaves, true) {
+				continue
+			}
+			rounds, in := s.rounds(m, 0)
+			ws := stackedWeights(weights, m.size)
+			got, err := guarded(func() ([]value, error) {
+				return via(s, gradient(s.mapped(m, s.smooth), ws, []int{at}), in, func() []value { _, in := s.rounds(m, batches); return in })
+			})
+			if refusal(s.batchGap(), err, core.ErrNoBatchRule) {
+				o.refused = true
+				continue
+			}
+			if err != nil {
+				return o, err
+			}
+			var want []value
+			for _, r := range rounds {
+				want = append(want, read(gradient(s.smooth, weights, []int{at})(arrays(r)))[0])
+			}
+			var all value
+			if m.leaves[at] {
+				all = stack(want, 0)
+			} else {
+				all = total(want)
+			}
+			worst, err := near(got, []value{all}, rounding)
+			if err != nil {
+				return o, err
+			}
+			o.worst = max(o.worst, worst)
+		}
+		return o, nil
+	}
+}
+
+func stackedWeights(weights []value, n int) []value {
+	out := make([]value, len(weights))
+	for i, w := range weights {
+		if w.raw != nil {
+			out[i] = stack(slices.Repeat([]value{w}, n), 0)
+		}
+	}
+	return out
+}
+
+// total adds values of one spec.
+func total(vs []value) value {
+	out := vs[0].clone()
+	for k := range out.len() {
+		sum := complex128(0)
+		for _, v := range vs {
+			sum += v.at(k)
+		}
+		out.set(k, sum)
+	}
+	return out
 }

@@ -15,7 +15,7 @@ type Case struct {
 	Index int        // which of the row's samples
 	DType core.DType // of the arguments that carry data
 	Kind  Kind
-	Arg   string // the argument that Grad and VMap are about
+	Arg   string // the argument, the mapping or the point that the kind is about
 
 	row *row
 }
@@ -56,7 +56,7 @@ func rows() []*row {
 }
 
 // Cases returns every case, in the order of the op table. quick leaves out all
-// dtypes of an op but its first, and of vmap what maps several arguments.
+// dtypes of an op but its first, and of vmap most axes and arguments.
 func Cases(quick bool) []Case {
 	var out []Case
 	for _, r := range rows() {
@@ -65,7 +65,7 @@ func Cases(quick bool) []Case {
 				if quick && j > 0 {
 					break
 				}
-				out = append(out, r.cases(i, d, quick)...)
+				out = append(out, r.cases(i, d, j == 0, quick)...)
 			}
 		}
 	}
@@ -95,53 +95,64 @@ func (r *row) dtypes(i int) []core.DType {
 	return out
 }
 
-// cases are those of sample i with dtype d.
-func (r *row) cases(i int, d core.DType, quick bool) []Case {
+// cases are those of sample i with dtype d; first says that it is the op's first.
+func (r *row) cases(i int, d core.DType, first, quick bool) []Case {
 	var out []Case
-	add := func(k Kind, arg string) { out = append(out, Case{r.Name, i, d, k, arg, r}) }
-	add(Eager, "")
+	add := func(arg string, kinds ...Kind) {
+		for _, k := range kinds {
+			out = append(out, Case{r.Name, i, d, k, arg, r})
+		}
+	}
+	add("", Eager)
 	leaves := r.leaves(i, d)
 	strided := false
 	for _, l := range leaves {
 		strided = strided || len(l.sample.Shape) > 0
 	}
 	if strided {
-		add(Layout, "")
+		add("", Layout)
 	}
-	add(Compile, "")
+	add("", Compile)
+	if strided && first {
+		add("", Shapeless)
+	}
 	exact := d == core.Float32 || d == core.Complex64
 	found := false
 	for _, l := range leaves {
-		if l.diff {
-			add(Grad, l.name)
-			found = true
+		if !l.diff {
+			continue
+		}
+		found = true
+		add(l.name, Grad, JVP)
+		if exact {
+			add(l.name, GradCompiled, JVPCompiled, Duality, DualityCompiled, Second, SecondCompiled)
+			add(l.name, VMapGrad, VMapGradCompiled, GradVMap, GradVMapCompiled)
 		}
 	}
 	if found && exact {
-		add(CompiledGrad, "")
-		add(JVP, "")
+		if n := len(leaves); n > 1 {
+			add("", Duality, DualityCompiled)
+		}
+		add("", Nested)
+	}
+	if i == 0 && first {
+		for _, c := range conventions {
+			if c.Op == r.Name {
+				add(c.Name, Awkward, AwkwardCompiled)
+			}
+		}
 	}
 	if len(leaves) == 0 {
 		return out
 	}
-	for _, l := range leaves {
-		if len(leaves) > 1 {
-			add(VMap, l.name)
+	for _, m := range mappings(leaves, first, quick) {
+		add(m, VMap)
+		if first {
+			add(m, VMapCompiled)
 		}
-	}
-	add(VMap, mapAll)
-	if !quick {
-		add(VMap, mapAllLast)
 	}
 	return out
 }
-
-// The arguments of VMap cases that map everything: over a new first axis, and
-// over a new last axis of arguments and results.
-const (
-	mapAll     = "all"
-	mapAllLast = "all.last"
-)
 
 // leaf is one input array of a sample.
 type leaf struct {

@@ -7,6 +7,26 @@ import (
 	"github.com/adjoint-go/adjoint/core"
 )
 
+// how evaluates a function of a subject's inputs: as it is, or as a program.
+type how func(s *subject, f core.FlatFunc, in []value, others func() []value) ([]value, error)
+
+func eagerly(s *subject, f core.FlatFunc, in []value, _ func() []value) ([]value, error) {
+	as := arrays(in)
+	return read(f(as)), s.unmodified(as, in)
+}
+
+// recorded records f on other inputs, so that a value that the trace froze shows.
+func recorded(s *subject, f core.FlatFunc, in []value, others func() []value) ([]value, error) {
+	p := core.NewProgram()
+	defer p.Close()
+	g, err := compiled(p, f, arrays(others()))
+	if err != nil {
+		return nil, err
+	}
+	as := arrays(in)
+	return read(g(as)), s.unmodified(as, in)
+}
+
 // compiled records f for inputs like as and returns what replays it.
 func compiled(p *core.Program, f core.FlatFunc, as []*core.Array) (core.FlatFunc, error) {
 	if p.Trace("compile", f, []byte("f"), as, false, 0, 4, nil).Captured {

@@ -2,20 +2,31 @@
 // of its row and in every dtype, is tried from all sides, and each answer is
 // compared with one that was computed another way.
 //
-//	eager          twice the same bits, announced shapes and dtypes, finite
-//	layout         transposed and strided inputs = contiguous ones
-//	compile        recorded program = eager, bit for bit, also on other inputs
-//	grad           gradient = central differences, summed in float64
-//	compiledgrad   compile of grad = grad = grad of compile
-//	jvp            ⟨w, Jv⟩ = ⟨Jᵀw, v⟩
-//	vmap           mapped = a loop, for each argument and for all
+//	eager      twice the same bits, announced shapes and dtypes, finite
+//	layout     transposed and strided inputs = contiguous ones
+//	compile    recorded program = eager, bit for bit, also on other inputs
+//	shapeless  a program without sizes = eager on other sizes, or a typed error
+//	grad       gradient = central differences
+//	jvp        forward derivative = central differences
+//	duality    ⟨w, Jv⟩ = ⟨Jᵀw, v⟩ to rounding
+//	second     three ways to the Hessian's product = differences of the gradient
+//	nested     grad, jvp and vmap of the compiled op = those of the op
+//	vmap       mapped = a loop, for each combination of arguments and each axis
+//	vmapgrad   mapped gradients and forward derivatives = a loop
+//	gradvmap   gradient of the mapped op = gradients of a loop
+//	awkward    zeros, ties and bounds: the derivative of the convention
+//
+// Each from grad on but nested is there twice: as it is, and as kind.compiled with
+// the whole derivative recorded on other inputs and replayed. Differences are of
+// fourth order, in float64 where the op and its gradient can be computed in it.
 //
 // The cases are made from the table, so a new row needs no further line here. Run
 // returns a [Report]; the command `adjoint conformance` prints it. Inputs are
 // random but belong to a seed and the case's name: a case that fails fails alone,
 // too, by the command that the report names.
 //
-// A rule that the engine lacks is noted in the row (NoVmap, VmapGap, JVPGap). Such
+// A rule that the engine lacks is noted in the row (NoVmap, VmapGap, JVPGap,
+// SecondGap, NoShapeless). Such
 // a case passes as "refused" only with the typed error; a wrong value is a
 // failure, and a note that no case bears out any more is reported as closed.
 //

@@ -7,27 +7,26 @@ import (
 )
 
 func ExampleRun() {
-	r, err := conformance.Run(conformance.Options{Run: "^exp/0/float32/"})
+	r, err := conformance.Run(conformance.Options{Run: "^exp/0/float32/(grad|jvp)[:.]"})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	for _, k := range r.Kinds {
-		fmt.Println(k.Kind, k.Cases, k.Failed)
+		if k.Cases > 0 {
+			fmt.Println(k.Kind, k.Cases, k.Failed)
+		}
 	}
 	// Output:
-	// eager 1 0
-	// layout 1 0
-	// compile 1 0
 	// grad 1 0
-	// compiledgrad 1 0
+	// grad.compiled 1 0
 	// jvp 1 0
-	// vmap 2 0
+	// jvp.compiled 1 0
 }
 
 func ExampleCases() {
 	for _, c := range conformance.Cases(true) {
-		if c.Op == "matmul" && c.Index == 0 {
+		if c.Op == "matmul" && c.Index == 0 && !c.Kind.Compiled() {
 			fmt.Println(c.Name())
 		}
 	}
@@ -35,11 +34,24 @@ func ExampleCases() {
 	// matmul/0/float32/eager
 	// matmul/0/float32/layout
 	// matmul/0/float32/compile
+	// matmul/0/float32/shapeless
 	// matmul/0/float32/grad:a
+	// matmul/0/float32/jvp:a
+	// matmul/0/float32/duality:a
+	// matmul/0/float32/second:a
+	// matmul/0/float32/vmapgrad:a
+	// matmul/0/float32/gradvmap:a
 	// matmul/0/float32/grad:b
-	// matmul/0/float32/compiledgrad
-	// matmul/0/float32/jvp
-	// matmul/0/float32/vmap:a
-	// matmul/0/float32/vmap:b
-	// matmul/0/float32/vmap:all
+	// matmul/0/float32/jvp:b
+	// matmul/0/float32/duality:b
+	// matmul/0/float32/second:b
+	// matmul/0/float32/vmapgrad:b
+	// matmul/0/float32/gradvmap:b
+	// matmul/0/float32/duality
+	// matmul/0/float32/nested
+	// matmul/0/float32/vmap:a@0
+	// matmul/0/float32/vmap:b@0
+	// matmul/0/float32/vmap:all@0
+	// matmul/0/float32/vmap:all@9>-1
+	// matmul/0/float32/vmap:all@0*1
 }

@@ -57,7 +57,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 				return y.Add(one)
 			}
 			return y
-		}), map[Kind]string{Compile: "result 0 differs at [0 0]", JVP: "the value:", VMap: "step 0: result 0 at"}},
+		}), map[Kind]string{Compile: "result 0 differs at [0 0]", Duality: "the value of vjp:", VMap: "step 0: result 0 at"}},
 		{"NaN", changed(func(_, y *core.Array) *core.Array { return y.Div(core.Scalar(float32(0))).Mul(core.Scalar(float32(0))) }),
 			map[Kind]string{Eager: "not finite"}},
 		{"a value frozen by the trace", func() func(core.FlatFunc) core.FlatFunc {
@@ -139,7 +139,7 @@ func TestGapsAreRefusedClosedOrWrong(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := find("exp/0/float32/vmap:all")
+			c := find("exp/0/float32/vmap:all@0")
 			row := *c.row
 			op := *row.Op
 			op.NoVmap = test.gap

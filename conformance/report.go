@@ -39,6 +39,7 @@ type KindReport struct {
 	Cases     int   `json:"cases"`
 	Failed    int   `json:"failed"`
 	Refused   int   `json:"refused"`
+	Wide      int   `json:"float64"`    // passed against differences in float64
 	Worst     Worst `json:"worst"`      // of cases that passed, half precision apart
 	WorstHalf Worst `json:"worst_half"` // of float16 and bfloat16
 }
@@ -93,6 +94,9 @@ func (r *Report) add(c Case, o outcome, err error) {
 		r.Refused++
 		k.Refused++
 	default:
+		if o.wide {
+			k.Wide++
+		}
 		w := &k.Worst
 		if c.DType == core.Float16 || c.DType == core.BFloat16 {
 			w = &k.WorstHalf
@@ -141,12 +145,12 @@ func Rerun(name string, seed uint64) string {
 func (r *Report) Write(w io.Writer) error {
 	fmt.Fprintf(w, "%d cases of %d ops on %s in %.0f s, seed %d: %d failed, %d refused as declared\n", r.Cases, r.Ops, r.Device, r.Seconds, r.Seed, r.Failed, r.Refused)
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tab, "kind\tcases\tfailed\trefused\tworst relative error\tin half precision")
+	fmt.Fprintln(tab, "kind\tcases\tfailed\trefused\tin float64\tworst relative error\tin half precision")
 	for _, k := range r.Kinds {
 		if k.Cases == 0 {
 			continue
 		}
-		fmt.Fprintf(tab, "%s\t%d\t%d\t%d\t%v\t%v\n", k.Kind, k.Cases, k.Failed, k.Refused, k.Worst, k.WorstHalf)
+		fmt.Fprintf(tab, "%s\t%d\t%d\t%d\t%d\t%v\t%v\n", k.Kind, k.Cases, k.Failed, k.Refused, k.Wide, k.Worst, k.WorstHalf)
 	}
 	if err := tab.Flush(); err != nil {
 		return err

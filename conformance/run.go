@@ -5,15 +5,20 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
 // Options says what to run. The zero value runs everything.
 type Options struct {
 	// Run is a regular expression that the names of cases must match.
 	Run string
+	// Ops and Kinds, where given, are the ops and kinds that run.
+	Ops   []string
+	Kinds []Kind
 	// Quick runs each op with its first dtype only.
 	Quick bool
 	// Seed chooses the inputs; 0 stands for 1.
@@ -73,7 +78,7 @@ func Run(o Options) (*Report, error) {
 func try(c Case, o Options) (out outcome, err error) {
 	err = caught(func() (err error) {
 		core.TidyDo(func() {
-			check := checks[c.Kind]
+			check := c.Kind.check()
 			if c.row.GPU && !hasGPU() {
 				check = checkRefused
 			}
@@ -89,21 +94,30 @@ func try(c Case, o Options) (out outcome, err error) {
 	return out, err
 }
 
-// choose returns the cases that o's pattern matches.
+// choose returns the cases that o asks for.
 func choose(o Options) ([]Case, error) {
-	cases := Cases(o.Quick)
-	if o.Run == "" {
-		return cases, nil
+	for _, op := range o.Ops {
+		if !slices.ContainsFunc(ops.Table(), func(r ops.Op) bool { return r.Name == op }) {
+			return nil, fmt.Errorf("conformance: there is no op %q; names are like add, linalg.qr", op)
+		}
+	}
+	for _, k := range o.Kinds {
+		if k.check() == nil {
+			return nil, fmt.Errorf("conformance: there is no kind %q; kinds are %v", k, Kinds())
+		}
 	}
 	re, err := regexp.Compile(o.Run)
 	if err != nil {
 		return nil, fmt.Errorf("conformance: the pattern %q is no regular expression: %w", o.Run, err)
 	}
 	var out []Case
-	for _, c := range cases {
-		if re.MatchString(c.Name()) {
+	for _, c := range Cases(o.Quick) {
+		if (o.Ops == nil || slices.Contains(o.Ops, c.Op)) && (o.Kinds == nil || slices.Contains(o.Kinds, c.Kind)) && re.MatchString(c.Name()) {
 			out = append(out, c)
 		}
+	}
+	if len(out) == 0 && o.Run == "" {
+		return nil, errors.New("conformance: no case of the ops is of these kinds")
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("conformance: no case matches %q; names are like add/0/float32/grad:a", o.Run)

@@ -12,6 +12,7 @@ import (
 type subject struct {
 	*row
 	fn     core.FlatFunc
+	smooth core.FlatFunc // fn where its derivatives mean something
 	leaves []leaf
 	seed   uint64
 	name   string // seeds the random numbers
@@ -29,6 +30,7 @@ func newSubject(c Case, seed uint64, wrap func(op string, f core.FlatFunc) core.
 	if wrap != nil {
 		s.fn = wrap(c.Op, s.fn)
 	}
+	s.smooth = smoothed(c.Op, s.leaves, s.fn)
 	return s
 }
 

@@ -144,7 +144,7 @@ func (v value) blocks(axis int) (step, runs int) {
 // stack joins values of one spec along a new axis.
 func stack(vs []value, axis int) value {
 	shape := slices.Insert(slices.Clone(vs[0].Shape), axis, len(vs))
-	out := value{core.Spec{DType: vs[0].DType, Shape: shape}, nil}
+	out := value{core.Spec{DType: vs[0].DType, Shape: shape}, []byte{}}
 	step, runs := out.blocks(axis)
 	for r := range runs {
 		for _, v := range vs {
@@ -157,7 +157,7 @@ func stack(vs []value, axis int) value {
 // part is the k-th slice along an axis, without the axis.
 func (v value) part(axis, k int) value {
 	step, runs := v.blocks(axis)
-	out := value{core.Spec{DType: v.DType, Shape: slices.Delete(slices.Clone(v.Shape), axis, axis+1)}, nil}
+	out := value{core.Spec{DType: v.DType, Shape: slices.Delete(slices.Clone(v.Shape), axis, axis+1)}, []byte{}}
 	for r := range runs {
 		at := (r*v.Shape[axis] + k) * step
 		out.raw = append(out.raw, v.raw[at:at+step]...)

@@ -89,6 +89,8 @@ type Op struct {
 	// NoVmap and NoShapeless say why the op has no batch rule or no dynamic
 	// shapes in MLX; empty: it has.
 	NoVmap, NoShapeless string
+	// SecondGap says why the gradient of an op in Diff has no derivative of its own.
+	SecondGap string
 	// VmapGap says where MLX's batch rule is missing or wrong for some mapped
 	// arguments, and JVPGap why an op in Diff has no forward rule in MLX. What
 	// lies above the engine has to fill these gaps or refuse with a typed error.

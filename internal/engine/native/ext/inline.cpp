@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "ext/engine.h"
+#include "mlx/allocator.h"
 #include "mlx/backend/cpu/encoder.h"
+#include "mlx/primitives.h"
 #include "mlx/scheduler.h"
 
 #if defined(__linux__)
@@ -276,6 +278,25 @@ static bool order(const std::vector<array>& outputs, std::vector<array>& tape) {
   return true;
 }
 
+// reduce_empty evaluates a reduction of an empty array. MLX's own reads outside of
+// its plan and may not end, unless everything is reduced.
+static bool reduce_empty(const array& a, array& out) {
+  auto* reduce = a.inputs().size() == 1 && a.inputs()[0].size() == 0
+      ? dynamic_cast<Reduce*>(&a.primitive()) : nullptr;
+  if (!reduce) {
+    return false;
+  }
+  array none({0}, a.inputs()[0].dtype(), nullptr, {}), one(Shape{}, out.dtype(), nullptr, {});
+  none.set_data(allocator::malloc(0));
+  none.set_status(array::Status::available);
+  Reduce(reduce->stream(), reduce->state().first, {0}).eval_cpu({none}, one);
+  out.set_data(allocator::malloc(out.nbytes()));
+  for (size_t i = 0; i < out.size(); i++) {
+    std::memcpy(out.data<char>() + i * out.itemsize(), one.data<char>(), out.itemsize());
+  }
+  return true;
+}
+
 // run evaluates the tape on this thread. What fails stays unevaluated, and so does
 // all that comes after it.
 static void run(std::vector<array>& tape) {
@@ -289,7 +310,9 @@ static void run(std::vector<array>& tape) {
       if (a.is_tracer()) {
         kept = a.inputs();
       }
-      a.primitive().eval_cpu(a.inputs(), outputs);
+      if (!reduce_empty(a, outputs[0])) {
+        a.primitive().eval_cpu(a.inputs(), outputs);
+      }
     }
     encoder.temporaries().clear();
     if (failure) {

@@ -53,6 +53,14 @@ std::string full_key(
   return k;
 }
 
+// sizeless says whether to leave the sizes out of a trace. Those of empty arrays
+// stay: some of MLX's operations do not survive them, and the rows that stand in
+// for these ask for the size.
+bool sizeless(bool shapeless, const std::vector<array>& in) {
+  return shapeless &&
+      std::none_of(in.begin(), in.end(), [](auto& a) { return a.size() == 0; });
+}
+
 std::vector<Shape> sizes(const std::vector<array>& in) {
   std::vector<Shape> s;
   for (auto& a : in) {
@@ -137,6 +145,7 @@ static int program_run(
   int failed = guarded([&] {
     auto& p = get(ph);
     auto in = arrays(h, n);
+    shapeless = sizeless(shapeless, in);
     auto it = p.index.find(full_key(key, nkey, in, shapeless));
     if (it == p.index.end()) {
       code = ADJ_MISS;
@@ -181,6 +190,7 @@ static int program_trace(
   ensure_thread();
   return guarded([&] {
     auto in = arrays(h, n);
+    shapeless = sizeless(shapeless, in);
     auto g = trace_graph(fn, trace, in, shapeless);
     g.eval_constants();
     // The Go function may have used this very program, so it is looked up now.

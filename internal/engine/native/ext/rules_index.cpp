@@ -201,6 +201,39 @@ Arrays along_vjp(
   return r;
 }
 
+// masked_scatter_vjp counts the chosen places of each row apart: the rows are
+// what vmap maps over. MLX's counts through all of them.
+Arrays masked_scatter_vjp(
+    Primitive& p, const Arrays& primals, const Arrays& cotangents,
+    const std::vector<int>& argnums, const Arrays& outputs) {
+  auto& s = p.stream();
+  auto &dst = primals[0], &src = primals[2], &ct = cotangents[0];
+  auto mask = broadcast_to(primals[1], dst.shape(), s);
+  auto zero = array(0, ct.dtype());
+  Arrays r;
+  for (int arg : argnums) {
+    if (arg == 0) {
+      r.push_back(where(mask, zero, ct, s));
+      continue;
+    }
+    if (arg != 2) {
+      return p.vjp(primals, cotangents, argnums, outputs);
+    }
+    auto g = zeros({int(src.size())}, ct.dtype(), s);
+    if (src.size() > 0 && dst.size() > 0) {
+      int rows = dst.shape(0), each = src.size() / rows;
+      auto chosen = reshape(mask, {rows, -1}, s);
+      auto at = cumsum(astype(chosen, int32, s), 1, false, false, s);
+      // What is not chosen adds zero, also where it counts beyond the end.
+      at = add(minimum(at, array(each - 1), s), reshape(arange(0, int(src.size()), each, int32, s), {rows, 1}, s), s);
+      auto add_in = reshape(where(mask, ct, zero, s), {int(dst.size()), 1}, s);
+      g = scatter_add(g, flatten(at, s), add_in, 0, s);
+    }
+    r.push_back(reshape(g, src.shape(), s));
+  }
+  return r;
+}
+
 } // namespace
 
 void add_scatters(RuleTable& t) {
@@ -208,6 +241,7 @@ void add_scatters(RuleTable& t) {
     t[name] = {scatter_vjp, transposed, scatter_vmap};
   }
   t["ScatterAxis"] = t["ScatterAxis Sum"] = {along_vjp, transposed};
+  t["MaskedScatter"] = {masked_scatter_vjp};
 }
 
 } // namespace adj

@@ -234,6 +234,35 @@ Arrays select_jvp(
   return {broadcast_to(where(primals[0], t[1], t[2], p.stream()), primals[1].shape(), p.stream())};
 }
 
+// direction is z/|z|, which has a derivative, unlike sign. The primitive gives |z|
+// as a complex number.
+array direction(const array& z, const array& abs, const Stream& s) {
+  auto size = real(abs, s);
+  auto none = equal(size, array(0, size.dtype()), s);
+  return divide(z, where(none, array(1, size.dtype()), size, s), s);
+}
+
+Arrays abs_vjp(
+    Primitive& p, const Arrays& primals, const Arrays& cotangents,
+    const std::vector<int>& argnums, const Arrays& outputs) {
+  auto& z = primals[0];
+  if (!issubdtype(z.dtype(), complexfloating)) {
+    return p.vjp(primals, cotangents, argnums, outputs);
+  }
+  return {multiply(cotangents[0], direction(z, outputs[0], p.stream()), p.stream())};
+}
+
+Arrays abs_jvp(
+    Primitive& p, const Arrays& primals, const Arrays& tangents,
+    const std::vector<int>& argnums, const Arrays& outputs) {
+  auto& z = primals[0];
+  if (!issubdtype(z.dtype(), complexfloating)) {
+    return p.jvp(primals, tangents, argnums);
+  }
+  auto& s = p.stream();
+  return {real(multiply(tangents[0], conjugate(direction(z, outputs[0], s), s), s), s)};
+}
+
 } // namespace
 
 void add_points(RuleTable& t) {
@@ -245,6 +274,7 @@ void add_points(RuleTable& t) {
   t["Maximum"] = t["Minimum"] = {larger_vjp, larger_jvp};
   t["Max"] = t["Min"] = {extreme_vjp, extreme_jvp};
   t["Select"] = {select_vjp, select_jvp};
+  t["Abs"] = {abs_vjp, abs_jvp};
 }
 
 } // namespace adj
