@@ -51,8 +51,9 @@ var quantized = []Op{
 			{"func GatherMMMode(x, w, scales, biases, lhs_indices, rhs_indices, transpose, group_size, bits, mode, global_scale, sorted_indices)", "is GatherMM for a w of QuantizeMode, not transposed when transpose is false; sorted_indices promises ascending ones."},
 		},
 		Shape: "(…x, m, k), packed (…w, n, k) → (indices…, m, n)", Types: "real floating x and scales, uint32 w, integer indices", Errors: "k differs, or sizes that do not fit group_size and bits", Source: "MLX gather_qmm",
-		Diff: "x scales biases", SecondGap: "MLX has no gradient of packed matrices that are picked twice", Cases: []string{
-			"x:2x1x32; w:2x3x4@u32:uint32; scales:2x3x1@pos; biases:2x3x1; lhs_indices:2@idx2:uint32; rhs_indices:2@idx2:uint32; transpose:true; group_size:32; bits:4; mode:affine"}},
+		Diff: "x scales biases", Cases: []string{
+			"x:2x1x32; w:2x3x4@u32:uint32; scales:2x3x1@pos; biases:2x3x1; lhs_indices:2@idx2:uint32; rhs_indices:2@idx2:uint32; transpose:true; group_size:32; bits:4; mode:affine",
+			"x:2x2x3; w:2x3x4@u32:uint32; scales:2x3x1@pos; biases:2x3x1; lhs_indices:3@idx2:uint32; rhs_indices:3@idx2:uint32; transpose:false; group_size:32; bits:4; mode:affine"}},
 	{Name: "quant.gather_qqmm", Sym: "mlx_gather_qqmm_checked", CppExpr: checked(pickMatrices("x", "w") + "return gather_qqmm(x, w, scales_w, lhs, rhs, group_size, bits, mode, global_scale_x, global_scale_w, sorted_indices, s);"), In: "x array, w array, scales_w array?, lhs_indices array?, rhs_indices array?, group_size int?, bits int?, mode string, global_scale_x array?, global_scale_w array?, sorted_indices bool", Out: "y", Pkg: "quant",
 		Go:    []Form{{"func GatherQQMM(x, w, scales_w, lhs_indices, rhs_indices, group_size, bits, mode, global_scale_x, global_scale_w, sorted_indices)", "is QQMM on matrices of x and w that are picked by index; nil indices stand for all matrices in order."}},
 		Shape: "(…x, m, k), (…w, n, k) → (indices…, m, n)", Types: "real floating; packed w is uint32", Errors: "k differs or is no multiple of the group size, or another mode", Source: "MLX gather_qqmm",

@@ -263,7 +263,7 @@ static std::vector<array> adjoint(
     return a.has_primitive() && !below.count(a.id());
   });
   if (!linear) {
-    throw std::invalid_argument("[" + std::string(mode) + "] Not implemented for " + p.name() + ".");
+    throw std::invalid_argument("[Linear::" + std::string(mode) + "] " + p.name() + " has no rule.");
   }
   return r;
 }

@@ -170,6 +170,12 @@ struct Packed {
   bool affine() const {
     return mode == QuantizationMode::Affine;
   }
+  // check refuses a scale per matrix, which only a GPU knows.
+  void check(const Arrays& in, const char* rule) const {
+    if (gathers && in.size() != 3 + weights()) {
+      throw std::invalid_argument(std::string("[GatherQMM::") + rule + "] GatherQMM with a global scale has no rule.");
+    }
+  }
   // weights is the number of inputs that the packed matrices are.
   size_t weights() const {
     return affine() ? 3 : 2;
@@ -180,16 +186,65 @@ struct Packed {
       return quantized_matmul(in[0], in[1], in[2], biases, transpose, group, bits, name_of(mode), s);
     }
     size_t at = 1 + weights();
-    auto global = in.size() > at + 2 ? std::optional<array>(in[at + 2]) : std::nullopt;
     return gather_qmm(
-        in[0], in[1], in[2], biases, in[at], in[at + 1], transpose, group, bits, name_of(mode), global, false, s);
+        in[0], in[1], in[2], biases, in[at], in[at + 1], transpose, group, bits, name_of(mode), std::nullopt, false, s);
   }
 };
+
+// grouped are the sums over the groups of the last axis.
+array grouped(const array& x, int group, const Stream& s) {
+  return sum(unflatten(x, -1, {-1, group}, s), -1, false, s);
+}
+
+Arrays gather_qmm_vjp(
+    Primitive& p, const Arrays& primals, const Arrays& cotangents, const std::vector<int>& argnums, const Arrays&) {
+  Packed q(p);
+  q.check(primals, "vjp");
+  auto s = q.s;
+  auto &ct = cotangents[0];
+  auto &x = primals[0], &w = primals[1];
+  auto lhs = flatten(primals[1 + q.weights()], s), rhs = flatten(primals[2 + q.weights()], s);
+  auto each = reshape(ct, {(int)lhs.size(), ct.shape(-2), ct.shape(-1)}, s);
+  auto matrices = [&](const array& a) { return reshape(a, {-1, a.shape(-2), a.shape(-1)}, s); };
+  // collected adds matrices up at the places that were picked.
+  auto collected = [&](const array& parts, const array& at, Shape shape) {
+    auto sum = zeros({shape[0], parts.shape(-2), parts.shape(-1)}, parts.dtype(), s);
+    return scatter_add(sum, at, expand_dims(parts, 1, s), 0, s);
+  };
+  Arrays r;
+  for (int i : argnums) {
+    if (i == 0) {
+      auto in = primals;
+      in[0] = each;
+      in[1 + q.weights()] = arange(0, lhs.size(), uint32, s);
+      in[2 + q.weights()] = rhs;
+      auto back = q;
+      back.transpose = !q.transpose;
+      r.push_back(reshape(collected(back(in), lhs, matrices(x).shape()), x.shape(), s));
+      continue;
+    }
+    if (i == 1 || !q.affine()) {
+      throw std::invalid_argument("[GatherQMM::vjp] GatherQMM has a gradient for x and for affine scales and biases only.");
+    }
+    auto xs = take(matrices(x), lhs, 0, s);
+    auto parts = q.transpose ? matmul(swapaxes(each, -1, -2, s), xs, s) : matmul(swapaxes(xs, -1, -2, s), each, s);
+    auto dense = collected(parts, rhs, matrices(w).shape());
+    if (i == 2) {
+      auto bare = dequantize(
+          w, ones_like(primals[2], s), zeros_like(primals[3], s), q.group, q.bits, "affine", std::nullopt,
+          std::nullopt, s);
+      dense = multiply(dense, matrices(bare), s);
+    }
+    r.push_back(reshape(grouped(dense, q.group, s), primals[i].shape(), s));
+  }
+  return r;
+}
 
 // The unpacked matrix is linear in scales and biases together.
 Arrays packed_jvp(
     Primitive& p, const Arrays& primals, const Arrays& tangents, const std::vector<int>& argnums, const Arrays&) {
   Packed q(p);
+  q.check(primals, "jvp");
   auto bare = primals;
   std::vector<int> at;
   Arrays dx;
@@ -199,8 +254,9 @@ Arrays packed_jvp(
       at = {0}, dx = {tangents[i]};
       continue;
     }
-    if (!q.affine()) {
-      throw std::invalid_argument("[jvp] Not implemented for the scales of another mode than affine.");
+    if (argnums[i] == 1 || !q.affine()) {
+      throw std::invalid_argument(
+          std::string("[Packed::jvp] ") + p.name() + " has a tangent for x and for affine scales and biases only.");
     }
     if (!weights) {
       bare[2] = zeros_like(bare[2], q.s), bare[3] = zeros_like(bare[3], q.s);
@@ -229,6 +285,7 @@ array aligned(const Batch& b, size_t i, int rank) {
 
 Mapped packed_vmap(Primitive& p, const Arrays& inputs, const std::vector<int>& axes) {
   Packed q(p);
+  q.check(inputs, "vmap");
   Batch b(inputs, axes, q.s);
   bool weights = false;
   for (size_t i = 1; i <= q.weights(); i++) {
@@ -269,7 +326,8 @@ void add_products(RuleTable& t) {
   t["GatherMM"] = {gather_mm_vjp, gather_mm_jvp, gather_mm_vmap};
   t["SegmentedMM"] = composed<segmented>(segmented_vmap);
   t["BlockMaskedMM"] = composed<block_masked>(block_masked_vmap);
-  t["QuantizedMatmul"] = t["GatherQMM"] = {nullptr, packed_jvp, packed_vmap};
+  t["QuantizedMatmul"] = {nullptr, packed_jvp, packed_vmap};
+  t["GatherQMM"] = {gather_qmm_vjp, packed_jvp, packed_vmap};
 }
 
 } // namespace adj

@@ -63,7 +63,7 @@ Batched unrolled(const array& a, const std::vector<array>& values, const std::ve
   }
   if (size > most_calls) {
     throw std::invalid_argument(
-        std::string("[vmap] ") + a.primitive().name() + " is called once for each mapped element, " +
+        std::string("[Unrolled::vmap] ") + a.primitive().name() + " is called once for each mapped element, " +
         std::to_string(size) + " are more than " + std::to_string(most_calls));
   }
   std::vector<array> parts;
