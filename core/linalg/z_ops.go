@@ -303,7 +303,8 @@ func Cross(a *core.Array, b *core.Array, axis int) *core.Array {
 }
 
 // Norm returns the square root of the sum of squared magnitudes over one or two
-// axes, over all of a when none is given.
+// axes, over all of a when none is given. Where all of a is zero the gradient
+// is 0.
 //
 // Shapes: the axes of a without those reduced. Dtypes: floating or complex; the
 // result is real. Errors: more than two axes. Source: MLX linalg.norm.

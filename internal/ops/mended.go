@@ -51,6 +51,19 @@ var complexLogaddexp = mended(`auto t = promote_types(a.dtype(), b.dtype());
 			m = stop_gradient(where(isfinite(m, s), m, array(0, t), s), s);
 			return add(m, log(add(exp(subtract(x, m, s), s), exp(subtract(y, m, s), s), s), s), s);`)
 
+// normed calls a norm of a, given as a C++ expression. Zeros have the gradient 0: the norm
+// of something else is differentiated in their place.
+func normed(call string) string {
+	return mended(`auto norm = [&](const array& a) { return ` + call + `; };
+			auto y = norm(a);
+			if (!a.is_tracer()) return y;
+			std::vector<int> ax = axis.value_or(std::vector<int>{});
+			for (int i = 0; !axis && i < int(a.ndim()); i++) ax.push_back(i);
+			auto none = all(equal(stop_gradient(a, s), array(0, a.dtype()), s), ax, true, s);
+			y = norm(where(none, array(1, a.dtype()), a, s));
+			return where(keepdims ? none : squeeze(none, ax, s), array(0, y.dtype()), y, s);`)
+}
+
 // scaledAddmm is addmm: the engine's forward derivative leaves alpha and beta out, and its batch
 // rule takes c for a whole result that is mapped with a.
 var scaledAddmm = mended(`auto x = alpha == 1 ? a : multiply(a, array(alpha, a.dtype()), s), z = beta == 1 ? c : multiply(c, array(beta, c.dtype()), s);

@@ -95,7 +95,7 @@ int call_linalg_norm_l2(uint64_t* w_) {
   Ints axis = in_.ints();
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
-  if (T.mlx_linalg_norm_l2(&r_, a, axis.or_null(), axis.n(), keepdims, adj_stream())) return -1;
+  if (T.mlx_linalg_norm_l2_mended(&r_, a, axis.or_null(), axis.n(), keepdims, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -106,7 +106,7 @@ int call_linalg_norm(uint64_t* w_) {
   Ints axis = in_.ints();
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
-  if (T.mlx_linalg_norm(&r_, a, ord, axis.or_null(), axis.n(), keepdims, adj_stream())) return -1;
+  if (T.mlx_linalg_norm_mended(&r_, a, ord, axis.or_null(), axis.n(), keepdims, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -117,7 +117,7 @@ int call_linalg_norm_matrix(uint64_t* w_) {
   Ints axis = in_.ints();
   bool keepdims = in_.word() != 0;
   mlx_array r_{nullptr};
-  if (T.mlx_linalg_norm_matrix(&r_, a, ord.c_str(), axis.or_null(), axis.n(), keepdims, adj_stream())) return -1;
+  if (T.mlx_linalg_norm_matrix_mended(&r_, a, ord.c_str(), axis.or_null(), axis.n(), keepdims, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 

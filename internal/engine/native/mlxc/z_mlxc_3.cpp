@@ -99,21 +99,60 @@ int mlx_linalg_cross(mlx_array* res, const mlx_array a, const mlx_array b, int a
   });
 }
 
-int mlx_linalg_norm_l2(mlx_array* res, const mlx_array a, const int* axis, size_t axis_num, bool keepdims, const mlx_stream s) {
+int mlx_linalg_norm_l2_mended(mlx_array* res, const mlx_array a, const int* axis, size_t axis_num, bool keepdims, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::linalg::norm(get(a), (axis_num ? std::optional<std::vector<int>>(to_ints(axis, axis_num)) : std::nullopt), keepdims, get(s)));
+    set(res, [](const auto& a, const auto& axis, const auto& keepdims, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			auto norm = [&](const array& a) { return linalg::norm(a, axis, keepdims, s); };
+			auto y = norm(a);
+			if (!a.is_tracer()) return y;
+			std::vector<int> ax = axis.value_or(std::vector<int>{});
+			for (int i = 0; !axis && i < int(a.ndim()); i++) ax.push_back(i);
+			auto none = all(equal(stop_gradient(a, s), array(0, a.dtype()), s), ax, true, s);
+			y = norm(where(none, array(1, a.dtype()), a, s));
+			return where(keepdims ? none : squeeze(none, ax, s), array(0, y.dtype()), y, s);
+		}(); }(get(a), (axis_num ? std::optional<std::vector<int>>(to_ints(axis, axis_num)) : std::nullopt), keepdims, get(s)));
   });
 }
 
-int mlx_linalg_norm(mlx_array* res, const mlx_array a, double ord, const int* axis, size_t axis_num, bool keepdims, const mlx_stream s) {
+int mlx_linalg_norm_mended(mlx_array* res, const mlx_array a, double ord, const int* axis, size_t axis_num, bool keepdims, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::linalg::norm(get(a), ord, (axis_num ? std::optional<std::vector<int>>(to_ints(axis, axis_num)) : std::nullopt), keepdims, get(s)));
+    set(res, [](const auto& a, const auto& ord, const auto& axis, const auto& keepdims, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			auto norm = [&](const array& a) { return linalg::norm(a, ord, axis, keepdims, s); };
+			auto y = norm(a);
+			if (!a.is_tracer()) return y;
+			std::vector<int> ax = axis.value_or(std::vector<int>{});
+			for (int i = 0; !axis && i < int(a.ndim()); i++) ax.push_back(i);
+			auto none = all(equal(stop_gradient(a, s), array(0, a.dtype()), s), ax, true, s);
+			y = norm(where(none, array(1, a.dtype()), a, s));
+			return where(keepdims ? none : squeeze(none, ax, s), array(0, y.dtype()), y, s);
+		}(); }(get(a), ord, (axis_num ? std::optional<std::vector<int>>(to_ints(axis, axis_num)) : std::nullopt), keepdims, get(s)));
   });
 }
 
-int mlx_linalg_norm_matrix(mlx_array* res, const mlx_array a, const char* ord, const int* axis, size_t axis_num, bool keepdims, const mlx_stream s) {
+int mlx_linalg_norm_matrix_mended(mlx_array* res, const mlx_array a, const char* ord, const int* axis, size_t axis_num, bool keepdims, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::linalg::norm(get(a), std::string(ord), (axis_num ? std::optional<std::vector<int>>(to_ints(axis, axis_num)) : std::nullopt), keepdims, get(s)));
+    set(res, [](const auto& a, const auto& ord, const auto& axis, const auto& keepdims, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			auto norm = [&](const array& a) { return linalg::norm(a, ord, axis, keepdims, s); };
+			auto y = norm(a);
+			if (!a.is_tracer()) return y;
+			std::vector<int> ax = axis.value_or(std::vector<int>{});
+			for (int i = 0; !axis && i < int(a.ndim()); i++) ax.push_back(i);
+			auto none = all(equal(stop_gradient(a, s), array(0, a.dtype()), s), ax, true, s);
+			y = norm(where(none, array(1, a.dtype()), a, s));
+			return where(keepdims ? none : squeeze(none, ax, s), array(0, y.dtype()), y, s);
+		}(); }(get(a), std::string(ord), (axis_num ? std::optional<std::vector<int>>(to_ints(axis, axis_num)) : std::nullopt), keepdims, get(s)));
   });
 }
 

@@ -729,14 +729,14 @@ int (*check_mlx_linalg_eigvalsh)(mlx_array* res, const mlx_array a, const char* 
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_cross)
 int (*check_mlx_linalg_cross)(mlx_array* res, const mlx_array a, const mlx_array b, int axis, const mlx_stream s) = &mlx_linalg_cross;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_norm_l2)
-int (*check_mlx_linalg_norm_l2)(mlx_array* res, const mlx_array a, const int* axis, size_t axis_num, bool keepdims, const mlx_stream s) = &mlx_linalg_norm_l2;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_norm_l2_mended)
+#error Adjoint uses its own mlx_linalg_norm_l2_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_norm)
-int (*check_mlx_linalg_norm)(mlx_array* res, const mlx_array a, double ord, const int* axis, size_t axis_num, bool keepdims, const mlx_stream s) = &mlx_linalg_norm;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_norm_mended)
+#error Adjoint uses its own mlx_linalg_norm_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_norm_matrix)
-int (*check_mlx_linalg_norm_matrix)(mlx_array* res, const mlx_array a, const char* ord, const int* axis, size_t axis_num, bool keepdims, const mlx_stream s) = &mlx_linalg_norm_matrix;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_norm_matrix_mended)
+#error Adjoint uses its own mlx_linalg_norm_matrix_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_fft)
 #error Adjoint uses its own mlx_fft_fft
