@@ -32,10 +32,7 @@ func Conventions() []Convention {
 	return out
 }
 
-var (
-	inf = float32(math.Inf(1))
-	nan = float32(math.NaN())
-)
+var inf = float32(math.Inf(1))
 
 func one(f func(a *core.Array) *core.Array) func(x []*core.Array) *core.Array {
 	return func(x []*core.Array) *core.Array { return f(x[0]) }
@@ -66,8 +63,10 @@ var conventions = []Convention{
 	{"tanh", "saturated", "far out the slope is 0, not NaN", [][]float32{{-200, 200}}, [][]float32{{0, 0}}, one((*core.Array).Tanh)},
 	{"maximum", "tie", "equal elements have half of the gradient each", [][]float32{{1, 2}, {1, 1}}, [][]float32{{0.5, 1}, {0.5, 0}},
 		func(x []*core.Array) *core.Array { return x[0].Maximum(x[1]) }},
-	{"maximum", "relu", "max(x, 0) has the slope 1/2 at 0", [][]float32{{0, -1, 1}}, [][]float32{{0.5, 0, 1}},
+	{"maximum", "half", "max(x, 0) has the slope 1/2 at 0", [][]float32{{0, -1, 1}}, [][]float32{{0.5, 0, 1}},
 		one(func(a *core.Array) *core.Array { return a.Maximum(a.ScalarLike(0)) })},
+	{"maximum_constant", "relu", "next to a number the slope is 0 at it", [][]float32{{0, -1, 1}}, [][]float32{{0, 0, 1}},
+		one(func(a *core.Array) *core.Array { return a.MaximumScalar(0) })},
 	{"minimum", "tie", "equal elements have half of the gradient each", [][]float32{{1, 0}, {1, 1}}, [][]float32{{0.5, 1}, {0.5, 0}},
 		func(x []*core.Array) *core.Array { return x[0].Minimum(x[1]) }},
 	{"logaddexp", "equal", "each takes half", [][]float32{{1, -200}, {1, 200}}, [][]float32{{0.5, 0}, {0.5, 1}},
@@ -90,9 +89,9 @@ var conventions = []Convention{
 		one(func(a *core.Array) *core.Array { return a.CumMin(0) })},
 	{"logsumexp", "far", "differences beyond the range of exp are no NaN", [][]float32{{1000, 0}}, [][]float32{{1, 0}},
 		one(func(a *core.Array) *core.Array { return a.LogSumExp() })},
-	{"linalg.norm_l2", "at-0", "the slope is 0/0", [][]float32{{0, 0}}, [][]float32{{nan, nan}},
+	{"linalg.norm_l2", "at-0", "the slope is 0", [][]float32{{0, 0}}, [][]float32{{0, 0}},
 		one(func(a *core.Array) *core.Array { return linalg.Norm(a) })},
-	{"std", "constant", "the slope is 0/0", [][]float32{{2, 2}}, [][]float32{{nan, nan}},
+	{"std", "constant", "the slope is 0", [][]float32{{2, 2}}, [][]float32{{0, 0}},
 		one(func(a *core.Array) *core.Array { return a.Std() })},
 	{"clip", "bounds", "at a bound each has half of the gradient", [][]float32{{0, 1, 0.5, 2}}, [][]float32{{0.5, 0.5, 1, 0}},
 		one(func(a *core.Array) *core.Array { return a.Clip(a.ScalarLike(0), a.ScalarLike(1)) })},

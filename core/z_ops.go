@@ -1317,7 +1317,7 @@ func (a *Array) VarWith(ddof int, keepdims bool, axes ...int) *Array {
 }
 
 // Std returns the standard deviation of a, the square root of Var, over axes,
-// over all of them when none is given.
+// over all of them when none is given. Where it is 0 so is the gradient.
 //
 // Shapes: the axes of a without those reduced. Dtypes: floating; integers
 // become float32. Source: MLX std.

@@ -64,6 +64,12 @@ func normed(call string) string {
 			return where(keepdims ? none : squeeze(none, ax, s), array(0, y.dtype()), y, s);`)
 }
 
+// deviation is std: of equal numbers the square root has no slope.
+var deviation = mended(`if (!a.is_tracer()) return mlx::core::std(a, axes, keepdims, ddof, s);
+			auto v = var(a, axes, keepdims, ddof, s), zero = array(0, v.dtype());
+			auto none = equal(v, zero, s);
+			return where(none, zero, sqrt(where(none, array(1, v.dtype()), v, s), s), s);`)
+
 // scaledAddmm is addmm: the engine's forward derivative leaves alpha and beta out, and its batch
 // rule takes c for a whole result that is mapped with a.
 var scaledAddmm = mended(`auto x = alpha == 1 ? a : multiply(a, array(alpha, a.dtype()), s), z = beta == 1 ? c : multiply(c, array(beta, c.dtype()), s);

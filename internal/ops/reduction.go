@@ -84,9 +84,9 @@ var reduction = []Op{
 		},
 		Shape: "the axes of a without those reduced", Types: "floating; integers become float32", Source: "MLX var",
 		DTypes: reals, Diff: "a", Cases: []string{"a:3x4", "a:2x3x4; axes:[0,2]; ddof:1", "a:2x3; axes:[-1]; keepdims:true"}},
-	{Name: "std", Sym: "mlx_std_axes", Cpp: "std", In: "a array, axes axes, keepdims bool, ddof int", Out: "y",
+	{Name: "std", Sym: "mlx_std_axes_mended", CppExpr: deviation, In: "a array, axes axes, keepdims bool, ddof int", Out: "y",
 		Go: []Form{
-			{"Std(axes...) keepdims=false ddof=0", "returns the standard deviation of a, the square root of Var, over axes, over all of them when none is given."},
+			{"Std(axes...) keepdims=false ddof=0", "returns the standard deviation of a, the square root of Var, over axes, over all of them when none is given. Where it is 0 so is the gradient."},
 			{"StdKeep(axes...) keepdims=true ddof=0", "is Std that keeps the reduced axes with size 1."},
 			{"StdWith(ddof, keepdims, axes...)", "is Std that divides by n - ddof, n being the number of elements reduced."},
 		},

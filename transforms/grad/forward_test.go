@@ -259,6 +259,7 @@ func TestBehaviour21_AwkwardPoints(t *testing.T) {
 		{"norm", func(x arr) arr { return linalg.Norm(x) }, []float32{0, 0}, []float32{0, 0}},
 		{"norm of rows", func(x arr) arr { return linalg.Norm(x.Reshape(2, 2), -1).Sum() }, []float32{0, 0, 3, 4}, []float32{0, 0, 0.6, 0.8}},
 		{"norm of order 3", func(x arr) arr { return linalg.NormOrd(x, 3) }, []float32{0, 0}, []float32{0, 0}},
+		{"std", func(x arr) arr { return x.Std() }, []float32{2, 2}, []float32{0, 0}},
 		{"small quotient", two(arr.Div), []float32{1e-25, 1e-25}, []float32{1e25, -1e25}},
 		{"replaced twice", func(x arr) arr { return vec(0, 0).AtSet(x, core.Pick(1, 1)).Sum() }, []float32{2, 3}, []float32{0, 1}},
 		{"raised twice", func(x arr) arr { return vec(0, 2).AtMax(x, core.Pick(1, 1)).Sum() }, []float32{2, 2}, []float32{1. / 3, 1. / 3}},

@@ -204,7 +204,7 @@ int call_std(uint64_t* w_) {
   bool keepdims = in_.word() != 0;
   int ddof = in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_std_axes(&r_, a, axes.p(), axes.n(), keepdims, ddof, adj_stream())) return -1;
+  if (T.mlx_std_axes_mended(&r_, a, axes.p(), axes.n(), keepdims, ddof, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 

@@ -115,7 +115,7 @@ struct Table {
   int (*mlx_count_nonzero_axes_mended)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
   int (*mlx_median)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
   int (*mlx_var_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, int ddof, const mlx_stream s);
-  int (*mlx_std_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, int ddof, const mlx_stream s);
+  int (*mlx_std_axes_mended)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, int ddof, const mlx_stream s);
   int (*mlx_logsumexp_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s);
   int (*mlx_softmax_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool precise, const mlx_stream s);
   int (*mlx_argmax_axis)(mlx_array* res, const mlx_array a, int axis, bool keepdims, const mlx_stream s);
@@ -419,7 +419,7 @@ struct Table {
   X(mlx_count_nonzero_axes_mended) \
   X(mlx_median) \
   X(mlx_var_axes) \
-  X(mlx_std_axes) \
+  X(mlx_std_axes_mended) \
   X(mlx_logsumexp_axes) \
   X(mlx_softmax_axes) \
   X(mlx_argmax_axis) \

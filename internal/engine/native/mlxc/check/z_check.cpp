@@ -336,8 +336,8 @@ int (*check_mlx_median)(mlx_array* res, const mlx_array a, const int* axes, size
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_var_axes)
 int (*check_mlx_var_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, int ddof, const mlx_stream s) = &mlx_var_axes;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_std_axes)
-int (*check_mlx_std_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, int ddof, const mlx_stream s) = &mlx_std_axes;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_std_axes_mended)
+#error Adjoint uses its own mlx_std_axes_mended
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_logsumexp_axes)
 int (*check_mlx_logsumexp_axes)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool keepdims, const mlx_stream s) = &mlx_logsumexp_axes;
