@@ -32,7 +32,7 @@ var joining = []Op{
 	{Name: "pad", Sym: "mlx_pad", Cpp: "pad", In: "a array, axes ints, low_pad_size shape, high_pad_size shape, pad_value array, mode string", Out: "y",
 		Go:    []Form{{"padRaw(axes, low_pad_size, high_pad_size, pad_value, mode)", "returns a with low_pad_size[i] elements before and high_pad_size[i] after axes[i]: pad_value for mode \"constant\", the outermost element for \"edge\", the elements mirrored for \"reflect\" (without the outermost) and \"symmetric\" (with it). Axes are not negative; pad_value is a scalar."}},
 		Shape: "the sizes of a plus the padding", Types: "a's", Errors: "a width is negative, or mode is another", Source: "MLX pad",
-		DTypes: all, Diff: "a pad_value", NoShapeless: "MLX has no shape rule for Pad", Cases: []string{
+		DTypes: all, Diff: "a pad_value", Cases: []string{
 			"a:3x4; axes:[0,1]; low_pad_size:[1,0]; high_pad_size:[0,2]; pad_value:0d; mode:constant",
 			"a:3x4; axes:[1]; low_pad_size:[2]; high_pad_size:[1]; pad_value:0d; mode:constant",
 			"a:3x4; axes:[0]; low_pad_size:[1]; high_pad_size:[2]; pad_value:0d; mode:edge",
@@ -56,5 +56,5 @@ var joining = []Op{
 	{Name: "depends", Sym: "mlx_depends", Cpp: "depends", In: "inputs arrays, dependencies arrays", Out: "[]", NoStream: true,
 		Go:    []Form{{"func Depends(inputs, dependencies)", "returns inputs, which are then evaluated only after dependencies."}},
 		Shape: "those of inputs", Types: "any", Source: "MLX depends",
-		DTypes: all, Diff: "inputs", NoShapeless: "MLX has no shape rule for Depends", Cases: []string{"inputs:3x4; dependencies:2", "inputs:3x4+2; dependencies:2+0d"}},
+		DTypes: all, Diff: "inputs", Cases: []string{"inputs:3x4; dependencies:2", "inputs:3x4+2; dependencies:2+0d"}},
 }

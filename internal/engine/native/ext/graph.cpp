@@ -3,7 +3,7 @@
 #include <optional>
 #include <unordered_map>
 
-#include "ext/engine.h"
+#include "ext/rules.h"
 
 namespace adj {
 
@@ -138,7 +138,7 @@ std::vector<array> Graph::run(const std::vector<array>& in, bool infer) const {
       args.push_back(slots[i]);
     }
     if (n.shapes.size() == 1) {
-      Shape shape = infer ? n.primitive->output_shapes(args).at(0) : n.shapes[0];
+      Shape shape = infer ? output_shapes(*n.primitive, args, n.dtypes).at(0) : n.shapes[0];
       // The forward rule of a broadcast goes by the shape it was made with.
       if (n.broadcast && infer && args[0].is_tracer()) {
         slots.push_back(broadcast_to(args[0], shape, n.primitive->stream()));
@@ -147,7 +147,7 @@ std::vector<array> Graph::run(const std::vector<array>& in, bool infer) const {
       slots.emplace_back(std::move(shape), n.dtypes[0], n.primitive, std::move(args));
       continue;
     }
-    auto shapes = infer ? n.primitive->output_shapes(args) : n.shapes;
+    auto shapes = infer ? output_shapes(*n.primitive, args, n.dtypes) : n.shapes;
     for (auto& o : array::make_arrays(std::move(shapes), n.dtypes, n.primitive, args)) {
       slots.push_back(std::move(o));
     }
@@ -251,8 +251,9 @@ std::string Graph::difference(const Graph& g) const {
     auto &a = nodes_[i], &b = g.nodes_[i];
     if (std::strcmp(a.primitive->name(), b.primitive->name()) != 0 || a.in != b.in ||
         a.dtypes != b.dtypes ||
-        // A broadcast of several arrays infers its shape from them.
-        !((a.in.size() > 1 && std::strcmp(a.primitive->name(), "Broadcast") == 0) ||
+        // A broadcast of several arrays infers its shape from them; Depends holds nothing.
+        !(std::strcmp(a.primitive->name(), "Depends") == 0 ||
+          (a.in.size() > 1 && std::strcmp(a.primitive->name(), "Broadcast") == 0) ||
           a.primitive->is_equivalent(*b.primitive))) {
       return a.primitive->name();
     }

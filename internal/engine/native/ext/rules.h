@@ -75,6 +75,11 @@ struct Batch {
 // rules returns the rules for a primitive, or null when all are MLX's.
 const Rules* rules(mlx::core::Primitive& p);
 
+// output_shapes are the shapes of a primitive's results on inputs of other sizes
+// than it was made for. It fails where they cannot be known.
+std::vector<mlx::core::Shape> output_shapes(
+    mlx::core::Primitive& p, const Arrays& in, const std::vector<mlx::core::Dtype>& dtypes);
+
 // transposed is the forward rule of a primitive made from its reverse rule: that
 // is linear in the cotangents, so its own reverse rule maps tangents to tangents.
 Arrays transposed(
