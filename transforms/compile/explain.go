@@ -76,7 +76,9 @@ func (p *program) explain(r *record) Trace {
 		case len(n.Body) > 0:
 			var ops []string
 			for _, b := range n.Body {
-				ops = append(ops, b.Op)
+				if b.Elementwise() { // a node repeats what is smaller by itself
+					ops = append(ops, b.Op)
+				}
 			}
 			t.Fused = append(t.Fused, ops)
 		case n.Alone != "":
@@ -101,11 +103,23 @@ func (e Explanation) String() string {
 	if e.Earlier > 0 {
 		fmt.Fprintf(&b, "(%s before these)\n", plural(e.Earlier, "trace"))
 	}
+	before := ""
 	for _, t := range e.Traces {
 		t.write(&b)
+		switch passes := t.passes(); {
+		case passes == "":
+		case passes == before:
+			fmt.Fprintln(&b, "  fused and alone as above")
+		default:
+			b.WriteString(passes)
+			before = passes
+		}
 	}
 	return b.String()
 }
+
+// most is how many lines of one kind a trace is given.
+const most = 6
 
 func (t Trace) write(b *strings.Builder) {
 	fmt.Fprintf(b, "trace %d  %s  %v", t.Number, t.Caller, t.Took.Round(microsecond))
@@ -117,7 +131,6 @@ func (t Trace) write(b *strings.Builder) {
 	default:
 		fmt.Fprintf(b, ", %s\n", plural(t.Hits, "hit"))
 	}
-	const most = 6
 	for i, c := range t.Changes {
 		if i == most {
 			fmt.Fprintf(b, "  and %d more changes\n", len(t.Changes)-most)
@@ -133,12 +146,18 @@ func (t Trace) write(b *strings.Builder) {
 		return
 	}
 	fmt.Fprintf(b, "  %s recorded, %s run, %s\n", plural(t.Recorded, "operation"), plural(t.Nodes, "node"), t.Cost)
+}
+
+// passes says what was fused, and what was not.
+func (t Trace) passes() string {
+	var b strings.Builder
 	for _, line := range few(most, repeats(t.Fused, func(ops []string) string { return runs(ops) })) {
-		fmt.Fprintf(b, "  fused  %s\n", line)
+		fmt.Fprintf(&b, "  fused  %s\n", line)
 	}
 	for _, line := range few(most, repeats(t.Alone, func(a Alone) string { return a.Op + ": " + a.Why })) {
-		fmt.Fprintf(b, "  alone  %s\n", line)
+		fmt.Fprintf(&b, "  alone  %s\n", line)
 	}
+	return b.String()
 }
 
 // repeats writes items, equal ones once with their number.

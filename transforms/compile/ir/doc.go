@@ -5,9 +5,11 @@
 //	fmt.Print(p)              // one line per node
 //	p.WriteFile("step.json")  // or step.dot, step.txt
 //
-// A node's results are values, which are numbered and written as letters:
+// A node's results are values, which are written as letters, and captured numbers
+// as they are:
 //
 //	c:f32[128,10] = Matmul a b
+//	d:f32[128,10] = Multiply c 0.5
 //
 // Elementwise nodes that run as one are the body of a node Fused. The command
 // adjoint graph draws a program that was written as JSON.

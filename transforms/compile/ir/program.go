@@ -88,15 +88,6 @@ func (v Value) Type() string {
 	return short[v.DType] + "[" + strings.Join(sizes, ",") + "]"
 }
 
-// Letter is how a value is written: a to z, then aa to zz and so on.
-func Letter(id int) string {
-	name := ""
-	for id++; id > 0; id = (id - 1) / 26 {
-		name = string(rune('a'+(id-1)%26)) + name
-	}
-	return name
-}
-
 // Each calls f for every node, a Fused one before its body.
 func (p *Program) Each(f func(n *Node)) {
 	for i := range p.Nodes {
