@@ -14,7 +14,7 @@ import (
 var learning = []twin{
 	of("contrastive", contrastive), of("triplet", triplet), of("sinkhorn", sinkhorn), of("page_rank", pageRank),
 	of("per_example", perExample), of("meta_learning", metaLearning), of("rosenbrock", rosenbrock),
-	of("gradient_penalty", gradientPenalty), of("black_scholes", blackScholes),
+	of("gradient_penalty", gradientPenalty), of("ridge_hypergradient", ridgeHypergradient), of("black_scholes", blackScholes),
 }
 
 func contrastive(p struct{ X, Y *core.Array }, d struct{ T *core.Array }) results {
@@ -110,6 +110,15 @@ func gradientPenalty(p mlp, d struct{ X *core.Array }) results {
 	}
 	value, g := grad.ValueAndGrad(f)(p)
 	return results{"value": value, "grad": g}
+}
+
+func ridgeHypergradient(logLambda *core.Array, d struct{ X, Y, VX, VY *core.Array }) results {
+	f := func(logLambda *core.Array) *core.Array {
+		xt := d.X.T()
+		w := linalg.Solve(xt.MatMul(d.X).Add(logLambda.Exp().Mul(eye(4))), xt.MatMul(d.Y))
+		return loss.MSE(d.VX.MatMul(w), d.VY, loss.Mean)
+	}
+	return results{"value": f(logLambda), "grad": grad.Of(f)(logLambda), "second": grad.Hessian(f)(logLambda)}
 }
 
 type option struct{ Spot, Vol, Strike, Time *core.Array }

@@ -13,7 +13,7 @@ import (
 var likelihoods = []twin{
 	of("logistic_regression", logisticRegression), of("poisson_regression", poissonRegression),
 	of("negative_binomial", negativeBinomial), of("softmax_regression", softmaxRegression),
-	of("variational_autoencoder", variationalAutoencoder),
+	of("gaussian_process", gaussianProcess), of("variational_autoencoder", variationalAutoencoder),
 	of("gaussian_mixture", gaussianMixture), of("cox_regression", coxRegression),
 	of("coupling_flow", couplingFlow), of("residual_flow", residualFlow),
 }
@@ -61,6 +61,19 @@ func negativeBinomial(p overdispersed, d labelled) results {
 func softmaxRegression(w *core.Array, d struct{ X, Y, V *core.Array }) results {
 	f := func(w *core.Array) *core.Array { return loss.CrossEntropy(d.X.MatMul(w.T()), d.Y, loss.Mean) }
 	return results{"value": f(w), "grad": grad.Of(f)(w), "hessian": grad.Hessian(f)(w), "hvp": grad.HVP(f)(w, d.V)}
+}
+
+func gaussianProcess(theta *core.Array, d labelled) results {
+	f := func(theta *core.Array) *core.Array {
+		t := theta.Exp().Unstack(0)
+		scale, length, noise := t[0], t[1], t[2]
+		r2 := d.X.ExpandDims(1).Sub(d.X).Square().Sum(-1)
+		k := scale.Mul(r2.Div(length.Square()).MulScalar(-0.5).Exp()).Add(noise.AddScalar(0.1).Mul(eye(9)))
+		l := linalg.Cholesky(k)
+		z := linalg.SolveTriangular(l, d.Y, false)
+		return z.Inner(z).MulScalar(0.5).Add(diag(l).Log().Sum())
+	}
+	return results{"value": f(theta), "grad": grad.Of(f)(theta), "hessian": grad.Hessian(f)(theta)}
 }
 
 type autoencoder struct{ Encoder, Mean, LogVar, Decoder nn.Linear }

@@ -14,7 +14,7 @@ import (
 
 var physics = []twin{
 	of("burgers", burgers), of("korteweg_de_vries", kortewegDeVries), of("heat", heat), of("poisson_network", poissonNetwork),
-	of("neural_ode", neuralODE), of("lennard_jones", lennardJones),
+	of("neural_ode", neuralODE), of("double_pendulum", doublePendulum), of("lennard_jones", lennardJones),
 	of("implicit_midpoint", implicitMidpoint), of("mean_field", meanField), of("hopfield", hopfield),
 	of("quaternion", quaternion), of("bundle_adjustment", bundleAdjustment), of("n_body", nBody), of("spectral_wave", spectralWave),
 }
@@ -114,6 +114,31 @@ func neuralODE(p mlp, d struct{ X, Y *core.Array }) results {
 	}
 	value, g := grad.ValueAndGrad(f)(p)
 	return results{"value": value, "grad": g}
+}
+
+// doublePendulum solves the Euler-Lagrange equations for the accelerations.
+func doublePendulum(p struct{ Q, V *core.Array }, d struct{ M *core.Array }) results {
+	m1, m2 := d.M.Index(0), d.M.Index(1)
+	lagrangian := func(q, v *core.Array) *core.Array {
+		y := q.Cos().Neg().CumSum(0)
+		swing := v.Prod().Mul(q.Index(0).Sub(q.Index(1)).Cos()).MulScalar(2)
+		kinetic := m1.Mul(v.Index(0).Square()).Add(m2.Mul(v.Square().Sum().Add(swing))).MulScalar(0.5)
+		return kinetic.Sub(d.M.Mul(y).Sum().MulScalar(9.81))
+	}
+	momentum := func(q, v *core.Array) *core.Array {
+		return grad.Of(func(v *core.Array) *core.Array { return lagrangian(q, v) })(v)
+	}
+	acceleration := func(q, v *core.Array) *core.Array {
+		mass := grad.Hessian(func(v *core.Array) *core.Array { return lagrangian(q, v) })(v)
+		force := grad.Of(func(q *core.Array) *core.Array { return lagrangian(q, v) })(q)
+		coriolis := grad.JacFwd(func(q *core.Array) *core.Array { return momentum(q, v) })(q)
+		return linalg.Solve(mass, force.Sub(coriolis.MatMul(v)))
+	}
+	return results{
+		"acceleration": acceleration(p.Q, p.V),
+		"dq":           grad.JacRev(func(q *core.Array) *core.Array { return acceleration(q, p.V) })(p.Q),
+		"dv":           grad.JacFwd(func(v *core.Array) *core.Array { return acceleration(p.Q, v) })(p.V),
+	}
 }
 
 func lennardJones(x *core.Array, _ struct{}) results {

@@ -2,6 +2,7 @@ package jax
 
 import (
 	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/core/linalg"
 	"github.com/adjoint-go/adjoint/nn"
 	"github.com/adjoint-go/adjoint/nn/loss"
 	"github.com/adjoint-go/adjoint/transforms/flow"
@@ -9,7 +10,7 @@ import (
 )
 
 var sequences = []twin{
-	of("rnn", rnn), of("lstm", lstm), of("gru", gru), of("hidden_markov", hiddenMarkov),
+	of("rnn", rnn), of("lstm", lstm), of("gru", gru), of("hidden_markov", hiddenMarkov), of("kalman_filter", kalmanFilter),
 	of("soft_dtw", softDTW), of("conditional_random_field", conditionalRandomField),
 	of("discrete_survival", discreteSurvival), of("exponential_smoothing", exponentialSmoothing), of("ctc", ctc),
 }
@@ -96,6 +97,28 @@ func hiddenMarkov(p markov, d struct{ X *core.Array }) results {
 }
 
 type stateSpace struct{ A, LogQ, LogR *core.Array }
+
+type belief struct{ Mean, Cov *core.Array }
+
+func kalmanFilter(p stateSpace, d struct{ C, Y *core.Array }) results {
+	f := func(p stateSpace) *core.Array {
+		q, r := p.LogQ.Exp().Diag(0), p.LogR.Exp().Diag(0)
+		step := func(b belief, y *core.Array) (belief, *core.Array) {
+			m, cov := p.A.MatMul(b.Mean), p.A.MatMul(b.Cov).MatMul(p.A.T()).Add(q)
+			s := d.C.MatMul(cov).MatMul(d.C.T()).Add(r)
+			e := y.Sub(d.C.MatMul(m))
+			gain := linalg.Solve(s, d.C.MatMul(cov)).T()
+			_, logdet := linalg.SlogDet(s)
+			nll := e.Inner(linalg.Solve(s, e)).Add(logdet).MulScalar(0.5)
+			return belief{m.Add(gain.MatMul(e)), cov.Sub(gain.MatMul(d.C).MatMul(cov))}, nll
+		}
+		_, nll := flow.Scan(step, belief{core.Zeros(core.Float32, 3), eye(3)}, d.Y)
+		return nll.Sum()
+	}
+	value, g := grad.ValueAndGrad(f)(p)
+	hessian := grad.Hessian(func(q *core.Array) *core.Array { return f(stateSpace{p.A, q, p.LogR}) })(p.LogQ)
+	return results{"value": value, "grad": g, "hessian": hessian}
+}
 
 func softDTW(p struct{ X, Y *core.Array }, _ struct{}) results {
 	const gamma = 0.5

@@ -320,9 +320,22 @@ Mapped packed_vmap(Primitive& p, const Arrays& inputs, const std::vector<int>& a
   return {{own == 1 ? squeeze(y, -2, q.s) : y}, {0}};
 }
 
+// MLX's rule wants a factor to be mapped, too, when the summand is.
+Mapped addmm_vmap(Primitive& p, const Arrays& inputs, const std::vector<int>& mapped) {
+  if (mapped[0] >= 0 || mapped[1] >= 0) {
+    return p.vmap(inputs, mapped);
+  }
+  auto [alpha, beta] = static_cast<AddMM&>(p).state();
+  Batch b(inputs, mapped, p.stream());
+  auto scaled = [&](const array& x, float by) { return by == 1 ? x : multiply(x, array(by, x.dtype()), b.s); };
+  auto product = matmul(inputs[0], inputs[1], b.s);
+  return {{add(scaled(product, alpha), scaled(b.front(2), beta), b.s)}, {0}};
+}
+
 } // namespace
 
 void add_products(RuleTable& t) {
+  t["AddMM"] = {nullptr, nullptr, addmm_vmap};
   t["GatherMM"] = {gather_mm_vjp, gather_mm_jvp, gather_mm_vmap};
   t["SegmentedMM"] = composed<segmented>(segmented_vmap);
   t["BlockMaskedMM"] = composed<block_masked>(block_masked_vmap);
