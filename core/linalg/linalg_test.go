@@ -106,6 +106,41 @@ func TestFactorsMultiplyBack(t *testing.T) {
 	near(t, spd.MatMul(evec.Real()), evec.Mul(ev).Real(), "Eig")
 }
 
+// TestComplexFactorsMultiplyBack covers dtypes whose vectors have arbitrary phases.
+func TestComplexFactorsMultiplyBack(t *testing.T) {
+	a := core.From([]complex64{1 + 2i, -1i, 0.5, 2, 3 - 1i, 1i, 0.3 + 0.1i, -1, 2i}, 3, 3)
+	h := func(x *core.Array) *core.Array { return x.Conjugate().T() }
+	zero := func(x *core.Array, name string) {
+		t.Helper()
+		require.InDelta(t, 0, x.Abs().Max().Item(), 1e-5, name)
+	}
+	values, vectors := linalg.Eig(a)
+	zero(a.MatMul(vectors).Sub(vectors.Mul(values)), "Eig")
+	zero(linalg.EigVals(a).Sub(values), "EigVals")
+	u, s, vt := linalg.SVD(a)
+	zero(a.Sub(u.Mul(s).MatMul(vt)), "SVD")
+	zero(linalg.SVDVals(a).Sub(s), "SVDVals")
+	sum := a.Add(h(a))
+	values, vectors = linalg.Eigh(sum)
+	zero(sum.Sub(vectors.Mul(values).MatMul(h(vectors))), "Eigh")
+}
+
+func TestDeterminantInFloat64(t *testing.T) {
+	core.Using(core.CPU, func() {
+		// Triangular but for a swap of rows, so the determinant is known to the last digit.
+		a := core.From([]float64{0, 3, 1, 2, 1.1, 5, 7, 1, 0, 0, 0.7, 1, 0, 0, 0, 1.3}, 4, 4)
+		want := -1.1 * 3 * 0.7 * 1.3
+		require.InDelta(t, want, linalg.Det(a).Item(), 1e-14)
+		sign, logdet := linalg.SlogDet(core.Stack(0, a, a.Neg(), core.Zeros(core.Float64, 4, 4)))
+		require.Equal(t, []float64{-1, -1, 0}, core.Data[float64](sign))
+		logs := core.Data[float64](logdet)
+		require.InDelta(t, math.Log(-want), logs[0], 1e-6)
+		require.Equal(t, logs[0], logs[1])
+		require.True(t, math.IsInf(logs[2], -1))
+		require.Equal(t, 1.0, linalg.Det(core.Zeros(core.Float64, 0, 0)).Item())
+	})
+}
+
 func TestBadArguments(t *testing.T) {
 	m := core.Zeros(core.Float32, 2, 3)
 	v := core.Zeros(core.Float32, 3)
