@@ -85,7 +85,9 @@ func Example_composition() {
 func Example_customRule() {
 	// The identity, whose gradient is held within ±1.
 	clip := grad.Custom(func(x *core.Array) *core.Array { return x },
-		grad.WithVJP(func(x, result, ct *core.Array) *core.Array { return ct.Clip(core.Scalar[float32](-1), core.Scalar[float32](1)) }))
+		grad.WithVJP(func(x, result, ct *core.Array) *core.Array {
+			return ct.Clip(core.Scalar[float32](-1), core.Scalar[float32](1))
+		}))
 	f := func(x *core.Array) *core.Array { return clip(x).MulScalar(10).Sum() }
 	fmt.Println(core.Data[float32](grad.Of(f)(core.From([]float32{5, 6}))))
 	// Output: [1 1]
