@@ -132,7 +132,7 @@ var linalg = []Op{
 			{"func NormOrdKeep(a, ord, axis...) keepdims=true", "is NormOrd that keeps the reduced axes with size 1."},
 		},
 		Shape: "the axes of a without those reduced", Types: "floating or complex; the result is real", Errors: "not one or two axes, or a matrix order that does not exist; the matrix orders 2 and −2 need a CPU stream", Source: "MLX linalg.norm",
-		DTypes: floats, Diff: "a", Cases: []string{"a:4; ord:3", "a:3x4@distinct; ord:1; axis:[0]", "a:5@distinct; ord:inf", "a:5@distinct; ord:-inf; keepdims:true", "a:3x3@distinct; ord:1", "a:2x3@distinct; ord:inf; axis:[0,1]; keepdims:true", "a:3x4; ord:2; axis:[-1]", "a:3x3@well:float32; ord:2", "a:2x3x4@well:float32; ord:-2; axis:[2,1]"}},
+		DTypes: floats, Diff: "a", Cases: []string{"a:4; ord:3", "a:3x4@distinct; ord:1; axis:[0]", "a:5@distinct; ord:inf", "a:5@distinct; ord:-inf; keepdims:true", "a:3x3@apart; ord:1", "a:2x3@apart; ord:inf; axis:[0,1]; keepdims:true", "a:3x4; ord:2; axis:[-1]", "a:3x3@well:float32; ord:2", "a:2x3x4@well:float32; ord:-2; axis:[2,1]"}},
 	{Name: "linalg.norm_matrix", Sym: "mlx_linalg_norm_matrix_mended", CppExpr: normed("linalg::norm(a, ord, axis, keepdims, s)"), In: "a array, ord string, axis ints?, keepdims bool", Out: "y", Pkg: "linalg",
 		Go: []Form{
 			{"func NormMatrix(a, ord, axis...) keepdims=false", "returns a matrix norm over two axes: \"fro\" the Frobenius norm, \"nuc\" the sum of singular values. No axis stands for both axes of a matrix."},
