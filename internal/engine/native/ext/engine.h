@@ -83,7 +83,11 @@ class Graph {
     std::vector<mlx::core::Shape> shapes;
     std::vector<mlx::core::Dtype> dtypes;
   };
-  Graph(size_t inputs, std::vector<array> constants, std::vector<Node> nodes,
+  struct Spec {
+    mlx::core::Shape shape;
+    mlx::core::Dtype dtype;
+  };
+  Graph(std::vector<Spec> inputs, std::vector<array> constants, std::vector<Node> nodes,
       std::vector<uint32_t> outputs);
   // Repeats the computation. infer asks the primitives for the shapes.
   std::vector<array> run(const std::vector<array>& in, bool infer) const;
@@ -91,6 +95,9 @@ class Graph {
   std::string difference(const Graph& other) const;
   void eval_constants();
   size_t inputs() const {
+    return inputs_.size();
+  }
+  const std::vector<Spec>& input_specs() const {
     return inputs_;
   }
   const std::vector<array>& constants() const {
@@ -113,7 +120,8 @@ class Graph {
 
  private:
   // Slots: the inputs, the constants, then the results of the nodes in order.
-  size_t inputs_ = 0, slots_ = 0;
+  std::vector<Spec> inputs_;
+  size_t slots_ = 0;
   std::vector<array> constants_;
   std::vector<Node> nodes_;
   std::vector<uint32_t> outputs_;

@@ -1,7 +1,9 @@
 // Recording and repeating computations.
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "ext/rules.h"
 
@@ -45,9 +47,9 @@ std::vector<array> topological(
 Graph::Graph(
     const std::vector<array>& placeholders, const std::vector<array>& outputs,
     const std::function<void(const array&)>& constant) {
-  inputs_ = placeholders.size();
   std::unordered_map<uintptr_t, bool> dynamic; // depends on a placeholder
   for (auto& p : placeholders) {
+    inputs_.push_back({p.shape(), p.dtype()});
     dynamic[p.id()] = true;
   }
   auto order = topological(outputs, [&](const array& a) {
@@ -77,12 +79,24 @@ Graph::Graph(
     auto it = dynamic.find(a.id());
     return it != dynamic.end() && it->second;
   };
-  auto keep = [&](const array& a) {
+  // A large array of one value is made when it is needed; its value is kept.
+  constexpr size_t large = 4096;
+  std::vector<array> fills;
+  std::unordered_set<uintptr_t> filled;
+  std::function<void(const array&)> keep = [&](const array& a) {
     if (is_dynamic(a) || slot.count(a.id())) {
       return;
     }
+    if (a.status() == array::Status::unscheduled && a.has_primitive() && a.size() > large &&
+        std::strcmp(a.primitive().name(), "Full") == 0) {
+      if (filled.insert(a.id()).second) {
+        fills.push_back(a);
+        keep(a.inputs()[0]);
+      }
+      return;
+    }
     constant(a);
-    slot[a.id()] = inputs_ + constants_.size();
+    slot[a.id()] = inputs_.size() + constants_.size();
     constants_.push_back(a);
   };
   for (auto& a : tape) {
@@ -93,7 +107,8 @@ Graph::Graph(
   for (auto& o : outputs) {
     keep(o);
   }
-  slots_ = inputs_ + constants_.size();
+  slots_ = inputs_.size() + constants_.size();
+  tape.insert(tape.begin(), fills.begin(), fills.end());
   for (auto& a : tape) {
     Node n;
     n.primitive = a.primitive_ptr();
@@ -114,13 +129,13 @@ Graph::Graph(
 }
 
 Graph::Graph(
-    size_t inputs, std::vector<array> constants, std::vector<Node> nodes,
+    std::vector<Spec> inputs, std::vector<array> constants, std::vector<Node> nodes,
     std::vector<uint32_t> outputs)
-    : inputs_(inputs),
-      slots_(inputs + constants.size()),
+    : inputs_(std::move(inputs)),
       constants_(std::move(constants)),
       nodes_(std::move(nodes)),
       outputs_(std::move(outputs)) {
+  slots_ = inputs_.size() + constants_.size();
   for (auto& n : nodes_) {
     slots_ += n.shapes.size();
   }
@@ -161,7 +176,9 @@ std::vector<array> Graph::run(const std::vector<array>& in, bool infer) const {
 }
 
 std::vector<array> Graph::lift() {
-  inputs_ += constants_.size();
+  for (auto& c : constants_) {
+    inputs_.push_back({c.shape(), c.dtype()});
+  }
   return std::exchange(constants_, {});
 }
 
@@ -236,6 +253,11 @@ static bool equal_bits(const array& a, const array& b) {
   }
   if (a.id() == b.id()) {
     return true;
+  }
+  auto zero = [](int64_t stride) { return stride == 0; };
+  if (a.size() > 0 && std::all_of(a.strides().begin(), a.strides().end(), zero) &&
+      a.strides() == b.strides()) {
+    return std::memcmp(a.data<char>(), b.data<char>(), a.itemsize()) == 0;
   }
   if (!a.flags().row_contiguous || !b.flags().row_contiguous) {
     return false;

@@ -3,9 +3,10 @@
 
 #include <algorithm>
 #include <numeric>
-#include <string_view>
 #include <typeinfo>
 #include <unordered_map>
+
+#include "ext/fused.h"
 
 namespace adj {
 
@@ -13,9 +14,9 @@ using namespace mlx::core;
 
 // pass_through says where the results of a node that computes nothing come from:
 // the first of as many inputs as it has results. It returns -1 for other nodes.
-static int pass_through(const Graph::Node& n) {
-  std::string_view name = n.primitive->name();
-  if (name == "StopGradient" || name == "Copy") {
+static int pass_through(const Graph::Node& n, const Shape& shape) {
+  auto name = op_name(*n.primitive);
+  if (name == "StopGradient" || name == "Copy" || (name == "Broadcast" && shape == n.shapes[0])) {
     return 0;
   }
   // A custom rule matters to transforms only, which repeat the recorded graph.
@@ -58,11 +59,14 @@ static std::string value_key(const array& a) {
 
 Graph merge(const Graph& g, size_t* merged) {
   std::vector<uint32_t> same; // the slot to use in place of each slot
+  std::vector<Shape> shapes; // of each slot
   std::unordered_map<std::string, uint32_t> values;
   for (uint32_t i = 0; i < g.inputs(); i++) {
     same.push_back(i);
+    shapes.push_back(g.input_specs()[i].shape);
   }
   for (auto& c : g.constants()) {
+    shapes.push_back(c.shape());
     uint32_t slot = same.size();
     auto k = value_key(c);
     same.push_back(k.empty() ? slot : values.emplace(k, slot).first->second);
@@ -73,13 +77,14 @@ Graph merge(const Graph& g, size_t* merged) {
     for (auto& i : n.in) {
       i = same[i];
     }
+    shapes.insert(shapes.end(), n.shapes.begin(), n.shapes.end());
     uint32_t first = same.size();
     auto stay = [&] {
       for (uint32_t i = 0; i < n.shapes.size(); i++) {
         same.push_back(first + i);
       }
     };
-    if (int from = pass_through(n); from >= 0) {
+    if (int from = n.in.empty() ? -1 : pass_through(n, shapes[n.in[0]]); from >= 0) {
       for (size_t i = 0; i < n.shapes.size(); i++) {
         same.push_back(n.in[from + i]);
       }
@@ -105,7 +110,7 @@ Graph merge(const Graph& g, size_t* merged) {
   for (auto& o : outputs) {
     o = same[o];
   }
-  return Graph(g.inputs(), g.constants(), std::move(nodes), std::move(outputs));
+  return Graph(g.input_specs(), g.constants(), std::move(nodes), std::move(outputs));
 }
 
 Graph sweep(const Graph& g, size_t* dead) {
@@ -157,16 +162,19 @@ Graph sweep(const Graph& g, size_t* dead) {
   for (auto& o : outputs) {
     o = moved[o];
   }
-  return Graph(g.inputs(), std::move(constants), std::move(nodes), std::move(outputs));
+  return Graph(g.input_specs(), std::move(constants), std::move(nodes), std::move(outputs));
 }
 
-Optimised optimise(const Graph& recorded, bool simplify, bool) {
-  size_t merged = 0, dead = 0;
-  if (!simplify) {
-    return Optimised{recorded, {}, {}, 0, 0};
+Optimised optimise(const Graph& recorded, bool simplify, bool group) {
+  Optimised o{recorded, {}, {}, 0, 0};
+  if (simplify) {
+    o.graph = sweep(merge(recorded, &o.merged), &o.dead);
+    o.dead -= o.merged; // what was merged is now needed by nothing
   }
-  auto g = sweep(merge(recorded, &merged), &dead);
-  return Optimised{std::move(g), {}, {}, merged, dead > merged ? dead - merged : 0};
+  if (group) {
+    o.graph = fuse(o.graph, o.groups, o.unfused);
+  }
+  return o;
 }
 
 } // namespace adj

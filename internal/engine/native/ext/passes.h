@@ -26,7 +26,7 @@ struct Optimised {
   size_t dead; // nodes that nothing needed any more
 };
 
-Optimised optimise(const Graph& recorded, bool simplify, bool fuse);
+Optimised optimise(const Graph& recorded, bool simplify, bool group);
 
 // The entry of a program with that tag: what was recorded and what runs. False
 // when it is gone.
@@ -37,5 +37,8 @@ bool program_entry(uint64_t program, uint64_t tag, const Graph** recorded, const
 Graph merge(const Graph& g, size_t* merged);
 // sweep leaves out nodes and constants that no output needs, and counts the nodes.
 Graph sweep(const Graph& g, size_t* dead);
+// fuse makes one node of each set of elementwise nodes that may be computed
+// together.
+Graph fuse(const Graph& g, std::vector<Group>& groups, std::vector<Unfused>& unfused);
 
 } // namespace adj

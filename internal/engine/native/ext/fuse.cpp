@@ -1,0 +1,356 @@
+// The pass that makes groups of elementwise nodes.
+//
+// Every node gets a stage. A node that joins the group of one of its arguments
+// has the argument's stage; any other use of a result leads to a later stage.
+// All members of a group have one stage, so a path that leaves a group never
+// comes back to it, and the groups can be put in an order.
+#include <algorithm>
+#include <numeric>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "ext/fused.h"
+#include "ext/passes.h"
+
+namespace adj {
+
+using namespace mlx::core;
+
+namespace {
+
+// A kernel of a GPU takes so many arrays, and its source is kept this short.
+constexpr size_t gpu_arrays = 24, gpu_ops = 48;
+// A group of the CPU is limited so that its registers stay few.
+constexpr size_t cpu_ops = 1024;
+
+class Fusing {
+ public:
+  Fusing(const Graph& g, std::vector<Group>& groups, std::vector<Unfused>& unfused)
+      : g_(g), groups_(groups), unfused_(unfused) {}
+
+  Graph run() {
+    index();
+    for (size_t i = 0; i < g_.nodes().size(); i++) {
+      place(i);
+    }
+    return emit();
+  }
+
+ private:
+  static constexpr uint32_t none = ~0u;
+
+  bool gpu(size_t node) const {
+    return g_.nodes()[node].primitive->stream().device == Device::gpu;
+  }
+
+  void index() {
+    for (auto& s : g_.input_specs()) {
+      specs_.push_back(s);
+    }
+    for (auto& c : g_.constants()) {
+      specs_.push_back({c.shape(), c.dtype()});
+    }
+    made_by_.assign(specs_.size(), none);
+    for (auto& n : g_.nodes()) {
+      first_.push_back(specs_.size());
+      for (size_t k = 0; k < n.shapes.size(); k++) {
+        made_by_.push_back(first_.size() - 1);
+        specs_.push_back({n.shapes[k], n.dtypes[k]});
+      }
+    }
+    stage_.resize(g_.nodes().size());
+    group_.resize(g_.nodes().size());
+    std::iota(group_.begin(), group_.end(), 0);
+    members_.assign(g_.nodes().size(), 1);
+    fusable_.resize(g_.nodes().size());
+    used_.resize(specs_.size());
+  }
+
+  size_t group(size_t i) {
+    while (group_[i] != i) {
+      i = group_[i] = group_[group_[i]];
+    }
+    return i;
+  }
+
+  // spread says whether a node does nothing but repeat its argument, which a
+  // group does by itself.
+  bool spread(size_t i) const {
+    auto op = op_name(*g_.nodes()[i].primitive);
+    return op == "Broadcast" || (op == "Full" && !gpu(i));
+  }
+
+  // source returns the slot that a group reads for slot s.
+  uint32_t source(uint32_t s) const {
+    auto from = made_by_[s];
+    return from != none && spread(from) ? g_.nodes()[from].in[0] : s;
+  }
+
+  bool joins(size_t node, size_t arg) const {
+    auto &a = g_.nodes()[node], &b = g_.nodes()[arg];
+    return fusable_[arg] && a.shapes[0] == b.shapes[0] &&
+        a.primitive->stream() == b.primitive->stream();
+  }
+
+  // place gives a node its stage and group. Its arguments have theirs.
+  void place(size_t i) {
+    auto& n = g_.nodes()[i];
+    std::vector<Dtype> in;
+    for (auto s : n.in) {
+      in.push_back(specs_[s].dtype);
+    }
+    bool candidate = elementwise(n);
+    std::string why = candidate ? has_tiles(n, in) : "";
+    fusable_[i] = candidate && why.empty();
+    if (candidate && !fusable_[i]) {
+      why_[i] = why;
+    }
+    uint32_t stage = 0;
+    for (auto s : n.in) {
+      auto from = made_by_[s];
+      if (from == none) {
+        continue;
+      }
+      bool same = fusable_[i] && (joins(i, from) || spread(from));
+      stage = std::max(stage, stage_[from] + !same);
+    }
+    std::vector<size_t> with;
+    size_t size = 1;
+    for (auto s : n.in) {
+      auto from = made_by_[s];
+      if (from == none || !fusable_[i] || !joins(i, from) || stage_[from] != stage) {
+        continue;
+      }
+      auto g = group(from);
+      if (std::find(with.begin(), with.end(), g) == with.end()) {
+        with.push_back(g);
+        size += members_[g];
+      }
+    }
+    if (size > (gpu(i) ? gpu_ops : cpu_ops)) {
+      stage_[i] = stage + 1;
+      return;
+    }
+    stage_[i] = stage;
+    for (auto g : with) {
+      group_[g] = i;
+    }
+    members_[i] = size;
+  }
+
+  // collect lists the nodes of each group; a node without one is a list itself.
+  std::vector<std::vector<uint32_t>> collect() {
+    std::vector<std::vector<uint32_t>> units(g_.nodes().size());
+    for (size_t i = 0; i < units.size(); i++) {
+      units[group(i)].push_back(i);
+    }
+    units.erase(std::remove_if(units.begin(), units.end(), [](auto& u) { return u.empty(); }),
+        units.end());
+    // A unit comes after all that it reads, which is of an earlier stage, or of
+    // the same one and outside any group.
+    std::stable_sort(units.begin(), units.end(), [&](auto& a, auto& b) {
+      if (stage_[a[0]] != stage_[b[0]]) {
+        return stage_[a[0]] < stage_[b[0]];
+      }
+      return a.back() < b.back();
+    });
+    return units;
+  }
+
+  // need marks the slots that a unit reads from outside, and the outputs.
+  void need(const std::vector<std::vector<uint32_t>>& units) {
+    for (auto& u : units) {
+      for (auto i : u) {
+        for (auto s : g_.nodes()[i].in) {
+          auto r = u.size() > 1 ? source(s) : s;
+          used_[s] = used_[s] || gpu(i); // should MLX not take the group
+          if (made_by_[r] == none || group(made_by_[r]) != group(i)) {
+            used_[r] = true;
+          }
+        }
+      }
+    }
+    for (auto o : g_.outputs()) {
+      used_[o] = true;
+    }
+  }
+
+  Graph emit() {
+    auto units = collect();
+    need(units);
+    std::vector<uint32_t> moved(specs_.size(), none); // new slots
+    uint32_t next = g_.inputs() + g_.constants().size();
+    std::iota(moved.begin(), moved.begin() + next, 0);
+    std::vector<Graph::Node> nodes;
+    auto add = [&](Graph::Node n, const std::vector<uint32_t>& results) {
+      for (auto& s : n.in) {
+        s = moved[s];
+      }
+      for (auto r : results) {
+        moved[r] = next++;
+      }
+      nodes.push_back(std::move(n));
+    };
+    for (auto& u : units) {
+      std::vector<uint32_t> results;
+      if (u.size() > 1) {
+        auto n = fused(u, results);
+        if (n.primitive) {
+          groups_.push_back({nodes.size(), names(u)});
+          add(std::move(n), results);
+          continue;
+        }
+      }
+      for (auto i : u) {
+        results.clear();
+        bool live = false;
+        for (size_t k = 0; k < g_.nodes()[i].shapes.size(); k++) {
+          results.push_back(first_[i] + k);
+          live = live || used_[results.back()];
+        }
+        if (!live) {
+          continue; // a broadcast that its groups do by themselves
+        }
+        if (fusable_[i] && u.size() == 1) {
+          why_[i] = "nothing beside it has its shape and stream";
+        }
+        if (auto w = why_.find(i); w != why_.end()) {
+          unfused_.push_back({nodes.size(), names({i})[0], w->second});
+        }
+        add(g_.nodes()[i], results);
+      }
+    }
+    std::vector<uint32_t> outputs;
+    for (auto o : g_.outputs()) {
+      outputs.push_back(moved[o]);
+    }
+    return Graph(g_.input_specs(), g_.constants(), std::move(nodes), std::move(outputs));
+  }
+
+  std::vector<std::string> names(const std::vector<uint32_t>& u) const {
+    std::vector<std::string> v;
+    for (auto i : u) {
+      v.push_back(g_.nodes()[i].primitive->name());
+    }
+    return v;
+  }
+
+  // fused returns the node of a group with the outer slots that it reads, and in
+  // results the outer slots that it makes.
+  Graph::Node fused(const std::vector<uint32_t>& u, std::vector<uint32_t>& results) {
+    std::vector<uint32_t> reads, values; // inputs, constants of one element
+    std::unordered_map<uint32_t, uint32_t> inner;
+    auto outer = [&](uint32_t s) {
+      auto from = made_by_[s];
+      return from == none || group(from) != group(u[0]);
+    };
+    auto value = [&](uint32_t s) {
+      return s >= g_.inputs() && made_by_[s] == none && !gpu(u[0]) &&
+          g_.constants()[s - g_.inputs()].size() == 1;
+    };
+    for (auto i : u) {
+      for (auto s : g_.nodes()[i].in) {
+        auto r = source(s);
+        if (outer(r) && inner.emplace(r, 0).second) {
+          (value(r) ? values : reads).push_back(r);
+        }
+      }
+    }
+    std::vector<Graph::Spec> inputs;
+    std::vector<array> constants;
+    std::vector<Graph::Node> nodes;
+    uint32_t next = 0;
+    for (auto r : reads) {
+      inner[r] = next++;
+      inputs.push_back(specs_[r]);
+    }
+    for (auto v : values) {
+      inner[v] = next++;
+      constants.push_back(g_.constants()[v - g_.inputs()]);
+    }
+    for (auto i : u) {
+      auto n = g_.nodes()[i];
+      for (auto& s : n.in) {
+        if (auto from = made_by_[s]; from != none && spread(from)) {
+          // The group's own copy of the broadcast, of one argument.
+          auto b = g_.nodes()[from];
+          b.in = {inner.at(b.in[0])};
+          if (!inner.count(s)) {
+            inner[s] = next++;
+            nodes.push_back(std::move(b));
+          }
+        }
+        s = inner.at(s);
+      }
+      nodes.push_back(std::move(n));
+      inner[first_[i]] = next++;
+    }
+    Graph::Node n{false, nullptr, reads, {}, {}};
+    std::vector<uint32_t> outputs;
+    for (auto i : u) {
+      if (used_[first_[i]]) {
+        results.push_back(first_[i]);
+        outputs.push_back(inner[first_[i]]);
+        n.shapes.push_back(g_.nodes()[i].shapes[0]);
+        n.dtypes.push_back(g_.nodes()[i].dtypes[0]);
+      }
+    }
+    auto s = g_.nodes()[u[0]].primitive->stream();
+    Graph inside(std::move(inputs), std::move(constants), std::move(nodes), std::move(outputs));
+    if (!gpu(u[0])) {
+      n.primitive = std::make_shared<Fused>(s, std::move(inside));
+    } else if (reads.size() + n.shapes.size() <= gpu_arrays) {
+      n.primitive = compiled(s, inside, reads);
+    } else {
+      for (auto i : u) {
+        why_[i] = "its group has more arrays than a kernel takes";
+      }
+    }
+    return n;
+  }
+
+  // compiled returns MLX's primitive for a group, whose kernel MLX writes.
+  std::shared_ptr<Primitive> compiled(Stream s, const Graph& inside, const std::vector<uint32_t>& reads) {
+    std::vector<array> slots;
+    std::unordered_set<uintptr_t> constants;
+    for (auto r : reads) {
+      bool constant = r >= g_.inputs() && made_by_[r] == none;
+      slots.push_back(constant ? g_.constants()[r - g_.inputs()] : array(specs_[r].shape, specs_[r].dtype, nullptr, {}));
+      if (constant && slots.back().size() == 1) {
+        constants.insert(slots.back().id());
+      }
+    }
+    std::vector<array> in = slots, tape, out;
+    for (auto& n : inside.nodes()) {
+      std::vector<array> args;
+      for (auto i : n.in) {
+        args.push_back(slots[i]);
+      }
+      tape.emplace_back(n.shapes[0], n.dtypes[0], n.primitive, std::move(args));
+      slots.push_back(tape.back());
+    }
+    for (auto o : inside.outputs()) {
+      out.push_back(slots[o]);
+    }
+    return std::make_shared<Compiled>(s, in, out, tape, constants);
+  }
+
+  const Graph& g_;
+  std::vector<Group>& groups_;
+  std::vector<Unfused>& unfused_;
+  std::vector<Graph::Spec> specs_; // by slot
+  std::vector<uint32_t> made_by_; // the node that makes each slot
+  std::vector<uint32_t> first_; // the first slot of each node
+  std::vector<uint32_t> stage_, group_;
+  std::vector<size_t> members_;
+  std::vector<bool> fusable_, used_;
+  std::unordered_map<size_t, std::string> why_;
+};
+
+} // namespace
+
+Graph fuse(const Graph& g, std::vector<Group>& groups, std::vector<Unfused>& unfused) {
+  return Fusing(g, groups, unfused).run();
+}
+
+} // namespace adj

@@ -1,0 +1,275 @@
+// Running a group of elementwise ops, a tile at a time.
+#include "ext/fused.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include "mlx/allocator.h"
+#include "mlx/backend/cpu/encoder.h"
+
+namespace adj {
+
+using namespace mlx::core;
+
+namespace {
+
+template <class T> void gather(T* dst, const T* src, int64_t stride, size_t n) {
+  if (stride == 1) {
+    std::memcpy(dst, src, n * sizeof(T));
+  } else if (stride == 0) {
+    std::fill_n(dst, n, *src);
+  } else {
+    for (size_t i = 0; i < n; i++) {
+      dst[i] = src[(int64_t)i * stride];
+    }
+  }
+}
+
+// copy puts n elements of that many bytes, stride elements apart, at dst.
+void copy(char* dst, const char* src, int64_t stride, size_t n, size_t width) {
+  switch (width) {
+    case 1: return gather((uint8_t*)dst, (const uint8_t*)src, stride, n);
+    case 2: return gather((uint16_t*)dst, (const uint16_t*)src, stride, n);
+    case 4: return gather((uint32_t*)dst, (const uint32_t*)src, stride, n);
+    default: return gather((uint64_t*)dst, (const uint64_t*)src, stride, n);
+  }
+}
+
+// A Cursor reads an array as if it were broadcast to a shape and contiguous.
+class Cursor {
+ public:
+  Cursor(const array& a, const Shape& to) : data_(a.data<char>()), width_(a.itemsize()) {
+    for (size_t i = 0, lead = to.size() - a.ndim(); i < to.size(); i++) {
+      if (to[i] == 1) {
+        continue;
+      }
+      int64_t stride = i < lead || a.shape(i - lead) == 1 ? 0 : a.strides(i - lead);
+      if (!shape_.empty() && stride_.back() == stride * to[i]) {
+        shape_.back() *= to[i];
+        stride_.back() = stride;
+      } else {
+        shape_.push_back(to[i]);
+        stride_.push_back(stride);
+      }
+    }
+    at_.resize(shape_.size());
+  }
+
+  void read(char* dst, size_t n) {
+    while (n > 0) {
+      size_t k = std::min<size_t>(n, shape_.back() - at_.back());
+      copy(dst, data_ + loc_ * (int64_t)width_, stride_.back(), k, width_);
+      dst += k * width_;
+      n -= k;
+      advance(k);
+    }
+  }
+
+ private:
+  void advance(int64_t k) {
+    size_t i = shape_.size() - 1;
+    at_[i] += k;
+    loc_ += k * stride_[i];
+    while (at_[i] == shape_[i] && i > 0) {
+      loc_ -= at_[i] * stride_[i];
+      at_[i] = 0;
+      i--;
+      at_[i]++;
+      loc_ += stride_[i];
+    }
+  }
+
+  const char* data_;
+  size_t width_;
+  std::vector<int64_t> shape_, stride_, at_;
+  int64_t loc_ = 0;
+};
+
+// A Run is one evaluation of a tiling on given memory.
+struct Run {
+  std::shared_ptr<const Tiling> tiling;
+  size_t size;
+  // By place: inputs that are one value, that lie in order, that are read with a
+  // cursor; and the outputs, which lie in order.
+  std::vector<std::pair<size_t, const char*>> single, ordered;
+  std::vector<std::pair<size_t, Cursor>> read;
+
+  void operator()() {
+    auto& t = *tiling;
+    size_t tile = std::min(t.tile, size);
+    std::vector<size_t> offset{0};
+    for (auto w : t.widths) {
+      offset.push_back(offset.back() + (w * tile + 63) / 64 * 64);
+    }
+    std::unique_ptr<char[]> memory(new char[offset.back() + 64]);
+    auto* base = memory.get() + (64 - (uintptr_t)memory.get() % 64);
+    std::vector<char*> at;
+    for (size_t i = 0; i < t.widths.size(); i++) {
+      at.push_back(base + offset[i]);
+    }
+    for (size_t i = 0; i < t.constants.size(); i++) {
+      auto p = t.inputs + i;
+      copy(at[p], reinterpret_cast<const char*>(&t.constants[i]), 0, tile, t.widths[p]);
+    }
+    for (auto& [p, data] : single) {
+      copy(at[p], data, 0, tile, t.widths[p]);
+    }
+    for (size_t start = 0; start < size; start += tile) {
+      size_t n = std::min(tile, size - start);
+      for (auto& [p, data] : ordered) {
+        at[p] = const_cast<char*>(data) + start * t.widths[p];
+      }
+      for (auto& [p, cursor] : read) {
+        cursor.read(at[p], n);
+      }
+      for (auto& s : t.steps) {
+        s.run(at[s.dst], at[s.src[0]], at[s.src[1]], at[s.src[2]], n);
+      }
+    }
+  }
+};
+
+// single says whether all elements of an array are one in memory.
+bool single(const array& a) {
+  for (size_t i = 0; i < a.ndim(); i++) {
+    if (a.shape(i) != 1 && a.strides(i) != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// donate gives an output the memory of an input that nothing else needs.
+bool donate(const array& in, array& out) {
+  constexpr size_t extra = 16384; // what MLX lets a buffer be too large by
+  if (!in.is_donatable() || in.itemsize() != out.itemsize() || in.size() != out.size() ||
+      in.buffer_size() > out.nbytes() + extra) {
+    return false;
+  }
+  out.copy_shared_buffer(in, in.strides(), in.flags(), in.data_size());
+  return true;
+}
+
+} // namespace
+
+Fused::Fused(Stream s, Graph group)
+    : Primitive(s), group_(std::move(group)), tiling_(std::make_shared<Tiling>(group_)) {}
+
+void Fused::eval_cpu(const std::vector<array>& inputs, std::vector<array>& outputs) {
+  auto& t = *tiling_;
+  auto& shape = outputs[0].shape();
+  Run run{tiling_, outputs[0].size(), {}, {}, {}};
+  // Inputs that all lie in the same dense order are read, and the outputs
+  // written, in that order, be it by rows or by columns.
+  const array* full = nullptr;
+  bool rows = true, columns = true;
+  for (auto& in : inputs) {
+    if (single(in)) {
+      continue;
+    }
+    bool same = in.shape() == shape;
+    rows = rows && same && in.flags().row_contiguous;
+    columns = columns && same && in.flags().col_contiguous;
+    full = &in;
+  }
+  bool by_columns = full && columns && !rows;
+  std::vector<bool> given(inputs.size());
+  for (size_t o = 0; o < outputs.size(); o++) {
+    auto& out = outputs[o];
+    bool done = false;
+    for (size_t i = 0; i < inputs.size() && !done; i++) {
+      auto& in = inputs[i];
+      bool ordered = in.shape() == shape && in.data_size() == in.size() &&
+          (by_columns ? in.flags().col_contiguous : in.flags().row_contiguous);
+      done = ordered && !given[i] && in.size() > 1 && t.may_share(i, o) && donate(in, out);
+      given[i] = given[i] || done;
+    }
+    if (!done && by_columns) {
+      out.set_data(allocator::malloc(out.nbytes()), out.size(), full->strides(), full->flags());
+    } else if (!done) {
+      out.set_data(allocator::malloc(out.nbytes()));
+    }
+  }
+  if (run.size == 0) {
+    return;
+  }
+  auto& encoder = cpu::get_command_encoder(stream());
+  for (size_t i = 0; i < inputs.size(); i++) {
+    auto& in = inputs[i];
+    encoder.set_input_array(in);
+    if (single(in)) {
+      run.single.emplace_back(i, in.data<char>());
+    } else if (by_columns || (in.flags().row_contiguous && in.size() == run.size)) {
+      run.ordered.emplace_back(i, in.data<char>());
+    } else {
+      run.read.emplace_back(i, Cursor(in, shape));
+    }
+  }
+  for (size_t o = 0; o < outputs.size(); o++) {
+    encoder.set_output_array(outputs[o]);
+    run.ordered.emplace_back(t.inputs + t.constants.size() + o, outputs[o].data<char>());
+  }
+  encoder.dispatch(std::move(run));
+}
+
+void Fused::eval_gpu(const std::vector<array>&, std::vector<array>&) {
+  throw std::runtime_error("[Fused] is an op of the CPU");
+}
+
+std::vector<array> Fused::vjp(
+    const std::vector<array>& primals, const std::vector<array>& cotangents,
+    const std::vector<int>& argnums, const std::vector<array>&) {
+  auto repeat = [this](const std::vector<array>& in) { return group_.run(in, false); };
+  auto grads = mlx::core::vjp(repeat, primals, cotangents).second;
+  std::vector<array> wanted;
+  for (auto i : argnums) {
+    wanted.push_back(grads[i]);
+  }
+  return wanted;
+}
+
+std::vector<array> Fused::jvp(
+    const std::vector<array>& primals, const std::vector<array>& tangents,
+    const std::vector<int>& argnums) {
+  auto all = primals;
+  auto repeat = [&](const std::vector<array>& in) {
+    for (size_t i = 0; i < argnums.size(); i++) {
+      all[argnums[i]] = in[i];
+    }
+    return group_.run(all, false);
+  };
+  std::vector<array> moving;
+  for (auto i : argnums) {
+    moving.push_back(primals[i]);
+  }
+  return mlx::core::jvp(repeat, moving, tangents).second;
+}
+
+std::pair<std::vector<array>, std::vector<int>> Fused::vmap(
+    const std::vector<array>& inputs, const std::vector<int>& axes) {
+  std::vector<array> placeholders;
+  std::vector<Batched> batched;
+  for (size_t i = 0; i < inputs.size(); i++) {
+    auto& s = group_.input_specs()[i];
+    placeholders.push_back(array(s.shape, s.dtype, nullptr, {}));
+    placeholders.back().set_tracer(true);
+    batched.push_back({inputs[i], axes[i]});
+  }
+  std::pair<std::vector<array>, std::vector<int>> result;
+  for (auto& r : vectorize(batched, placeholders, group_.run(placeholders, false))) {
+    result.first.push_back(r.value);
+    result.second.push_back(r.axis);
+  }
+  return result;
+}
+
+bool Fused::is_equivalent(const Primitive& other) const {
+  return group_.difference(static_cast<const Fused&>(other).group_).empty();
+}
+
+std::vector<Shape> Fused::output_shapes(const std::vector<array>&) {
+  return std::vector<Shape>(group_.outputs().size(), group_.nodes().back().shapes[0]);
+}
+
+} // namespace adj

@@ -1,0 +1,52 @@
+// Kernels that work on one tile of elements at a time. A tile is short enough
+// for all that a kernel reads and writes to stay in the first-level cache.
+#pragma once
+#include <cstddef>
+#include <string_view>
+
+#include "mlx/dtype.h"
+
+// A unit of kernels is compiled for several processors; the loader picks.
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+#if __GNUC__ >= 12
+#define ADJ_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define ADJ_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+#else
+#define ADJ_CLONES
+#endif
+
+// Source and destination are either the same tile or do not touch.
+#if defined(__clang__)
+#define ADJ_LOOP _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define ADJ_LOOP _Pragma("GCC ivdep")
+#endif
+
+namespace adj {
+
+// A Kernel computes n elements from up to three sources.
+using Kernel = void (*)(void* dst, const void* a, const void* b, const void* c, size_t n);
+
+// In a tile, float16 and bfloat16 values are float32 values; see round_kernel.
+inline mlx::core::Dtype tile_dtype(mlx::core::Dtype d) {
+  return d == mlx::core::float16 || d == mlx::core::bfloat16 ? mlx::core::float32 : d;
+}
+
+// kernel returns what computes the op of that name on tiles of dtype d, the type
+// of its last argument, or null.
+Kernel kernel(std::string_view op, mlx::core::Dtype d);
+Kernel float_kernel(std::string_view op, mlx::core::Dtype d);
+Kernel whole_kernel(std::string_view op, mlx::core::Dtype d); // integers and bool
+Kernel select_kernel(mlx::core::Dtype d); // sources: condition, if true, if false
+
+// cast_kernel converts between the dtypes of tiles.
+Kernel cast_kernel(mlx::core::Dtype from, mlx::core::Dtype to);
+// round_kernel rounds float32 values to those of half precision type d.
+Kernel round_kernel(mlx::core::Dtype d);
+// load_kernel and store_kernel convert half precision memory to float32 and back.
+Kernel load_kernel(mlx::core::Dtype d);
+Kernel store_kernel(mlx::core::Dtype d);
+
+} // namespace adj

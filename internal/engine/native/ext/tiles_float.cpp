@@ -1,0 +1,194 @@
+// adjoint:flags -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off
+// Kernels on float32 and float64.
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "ext/tiles.h"
+
+// glibc has vector forms of these, within 4 ulp; a call in a loop becomes one
+// where the compiler is told.
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__)
+#if __GLIBC_PREREQ(2, 35)
+#define ONE(name)                                                                     \
+  extern "C" __attribute__((simd("notinbranch"))) float name##f(float) noexcept;      \
+  extern "C" __attribute__((simd("notinbranch"))) double name(double) noexcept;
+ONE(acos) ONE(acosh) ONE(asin) ONE(asinh) ONE(atan) ONE(atanh) ONE(cos) ONE(cosh) ONE(erf)
+ONE(exp) ONE(expm1) ONE(log) ONE(log2) ONE(log10) ONE(log1p) ONE(sin) ONE(sinh) ONE(tan)
+ONE(tanh)
+#undef ONE
+extern "C" __attribute__((simd("notinbranch"))) float powf(float, float) noexcept;
+extern "C" __attribute__((simd("notinbranch"))) double pow(double, double) noexcept;
+extern "C" __attribute__((simd("notinbranch"))) float atan2f(float, float) noexcept;
+extern "C" __attribute__((simd("notinbranch"))) double atan2(double, double) noexcept;
+#endif
+#endif
+
+namespace adj::tiles::real {
+
+#define LIBM(Op, name)                                        \
+  struct Op {                                                 \
+    static float f(float x) { return ::name##f(x); }          \
+    static double f(double x) { return ::name(x); }           \
+  };
+LIBM(ArcCos, acos)
+LIBM(ArcCosh, acosh)
+LIBM(ArcSin, asin)
+LIBM(ArcSinh, asinh)
+LIBM(ArcTan, atan)
+LIBM(ArcTanh, atanh)
+LIBM(Ceil, ceil)
+LIBM(Cos, cos)
+LIBM(Cosh, cosh)
+LIBM(Erf, erf)
+LIBM(Exp, exp)
+LIBM(Expm1, expm1)
+LIBM(Floor, floor)
+LIBM(Log, log)
+LIBM(Log2, log2)
+LIBM(Log10, log10)
+LIBM(Log1p, log1p)
+LIBM(Round, rint)
+LIBM(Sin, sin)
+LIBM(Sinh, sinh)
+LIBM(Sqrt, sqrt)
+LIBM(Tan, tan)
+LIBM(Tanh, tanh)
+#undef LIBM
+
+#define UNARY(Op, expr)                                  \
+  struct Op {                                            \
+    template <class T> static T f(T x) { return expr; }  \
+  };
+UNARY(Abs, std::abs(x))
+UNARY(Negative, -x)
+UNARY(Reciprocal, T(1) / x)
+UNARY(Rsqrt, T(1) / Sqrt::f(x))
+UNARY(Sign, x < 0 ? T(-1) : x > 0 ? T(1) : T(0))
+UNARY(Square, x* x)
+
+// The forms of the rest are MLX's.
+struct SigmoidTail { // e is exp(|x|)
+  template <class T> static T f(T x, T e) {
+    T y = T(1) / (T(1) + e);
+    return x < 0 ? y : T(1) - y;
+  }
+};
+UNARY(Sigmoid, SigmoidTail::f(x, Exp::f(std::abs(x))))
+
+// The constants of MLX's erfinv (M. Giles, "Approximating the erfinv function"),
+// which is one of float32.
+struct ErfInv {
+  template <size_t n> static float poly(float t, const float (&c)[n]) {
+    float p = c[0];
+    for (size_t i = 1; i < n; i++) {
+      p = __builtin_fmaf(p, t, c[i]);
+    }
+    return p;
+  }
+  static float f(float a) {
+    float t = ::logf(__builtin_fmaf(a, 0.0f - a, 1.0f));
+    float tail = poly(t, {3.03697567e-10f, 2.93243101e-8f, 1.22150334e-6f, 2.84108955e-5f,
+        3.93552968e-4f, 3.02698812e-3f, 4.83185798e-3f, -2.64646143e-1f, 8.40016484e-1f});
+    float middle = poly(t, {5.43877832e-9f, 1.43285448e-7f, 1.22774793e-6f, 1.12963626e-7f,
+        -5.61530760e-5f, -1.47697632e-4f, 2.31468678e-3f, 1.15392581e-2f, -2.32015476e-1f,
+        8.86226892e-1f});
+    return a * (std::abs(t) > 6.125f ? tail : middle);
+  }
+  static double f(double a) { return f((float)a); }
+};
+
+#define BINARY(Op, expr)                                      \
+  struct Op {                                                 \
+    template <class T> static auto f(T x, T y) { return expr; } \
+  };
+BINARY(Add, x + y)
+BINARY(Subtract, x - y)
+BINARY(Multiply, x* y)
+BINARY(Divide, x / y)
+BINARY(Maximum, x != x ? x : (x > y ? x : y))
+BINARY(Minimum, x != x ? x : (x < y ? x : y))
+BINARY(Equal, x == y)
+BINARY(NotEqual, x != y)
+BINARY(Less, x < y)
+BINARY(LessEqual, x <= y)
+BINARY(Greater, x > y)
+BINARY(GreaterEqual, x >= y)
+BINARY(NaNEqual, (x == y) | ((x != x) & (y != y)))
+
+struct Power {
+  static float f(float x, float y) { return ::powf(x, y); }
+  static double f(double x, double y) { return ::pow(x, y); }
+};
+struct ArcTan2 {
+  static float f(float x, float y) { return ::atan2f(x, y); }
+  static double f(double x, double y) { return ::atan2(x, y); }
+};
+struct Remainder {
+  template <class T> static T f(T x, T y) {
+    T r = std::remainder(x, y);
+    return r != 0 && (r < 0) != (y < 0) ? r + y : r;
+  }
+};
+struct LogAddExp {
+  template <class T> static T f(T x, T y) {
+    constexpr T inf = std::numeric_limits<T>::infinity();
+    T high = Maximum::f(x, y), low = Minimum::f(x, y);
+    T sum = high + Log1p::f(Exp::f(low - high));
+    return (low == -inf) | (high == inf) ? high : sum;
+  }
+};
+
+template <class Op, class T>
+ADJ_CLONES void one(void* dst, const void* a, const void*, const void*, size_t n) {
+  auto* x = static_cast<const T*>(a);
+  auto* out = static_cast<T*>(dst);
+  ADJ_LOOP
+  for (size_t i = 0; i < n; i++) {
+    out[i] = Op::f(x[i]);
+  }
+}
+
+template <class Op, class T>
+ADJ_CLONES void two(void* dst, const void* a, const void* b, const void*, size_t n) {
+  auto* x = static_cast<const T*>(a);
+  auto* y = static_cast<const T*>(b);
+  auto* out = static_cast<decltype(Op::f(T(), T()))*>(dst);
+  ADJ_LOOP
+  for (size_t i = 0; i < n; i++) {
+    out[i] = Op::f(x[i], y[i]);
+  }
+}
+
+struct Row {
+  std::string_view op;
+  Kernel single, twice; // on float32, on float64
+};
+
+#define ONE(Op) Row{#Op, one<Op, float>, one<Op, double>}
+#define TWO(Op) Row{#Op, two<Op, float>, two<Op, double>}
+static const Row rows[] = {
+    ONE(Abs), ONE(ArcCos), ONE(ArcCosh), ONE(ArcSin), ONE(ArcSinh), ONE(ArcTan), ONE(ArcTanh),
+    ONE(Ceil), ONE(Cos), ONE(Cosh), ONE(Erf), ONE(ErfInv), ONE(Exp), ONE(Expm1), ONE(Floor),
+    ONE(Log), ONE(Log2), ONE(Log10), ONE(Log1p), ONE(Negative), ONE(Reciprocal), ONE(Round),
+    ONE(Rsqrt), ONE(Sigmoid), ONE(Sign), ONE(Sin), ONE(Sinh), ONE(Sqrt), ONE(Square), ONE(Tan),
+    ONE(Tanh),
+    TWO(Add), TWO(ArcTan2), TWO(Divide), TWO(Equal), TWO(Greater), TWO(GreaterEqual), TWO(Less),
+    TWO(LessEqual), TWO(LogAddExp), TWO(Maximum), TWO(Minimum), TWO(Multiply), TWO(NaNEqual),
+    TWO(NotEqual), TWO(Power), TWO(Remainder), TWO(SigmoidTail), TWO(Subtract),
+};
+
+} // namespace adj::tiles::real::real
+
+namespace adj {
+
+Kernel float_kernel(std::string_view op, mlx::core::Dtype d) {
+  for (auto& r : tiles::real::rows) {
+    if (r.op == op) {
+      return d == mlx::core::float64 ? r.twice : r.single;
+    }
+  }
+  return nullptr;
+}
+
+} // namespace adj
