@@ -73,9 +73,10 @@ std::vector<array> topological(
 class Graph {
  public:
   // Records what outputs compute from placeholders. constant is called for every
-  // array that is used and does not depend on a placeholder.
+  // array that is used and does not depend on a placeholder. With fills, a large
+  // one that repeats a value is recorded, and only its value is a constant.
   Graph(const std::vector<array>& placeholders, const std::vector<array>& outputs,
-      const std::function<void(const array&)>& constant);
+      const std::function<void(const array&)>& constant, bool fills = false);
   struct Node {
     bool broadcast;
     std::shared_ptr<mlx::core::Primitive> primitive;

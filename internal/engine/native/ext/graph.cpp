@@ -46,7 +46,7 @@ std::vector<array> topological(
 
 Graph::Graph(
     const std::vector<array>& placeholders, const std::vector<array>& outputs,
-    const std::function<void(const array&)>& constant) {
+    const std::function<void(const array&)>& constant, bool fills) {
   std::unordered_map<uintptr_t, bool> dynamic; // depends on a placeholder
   for (auto& p : placeholders) {
     inputs_.push_back({p.shape(), p.dtype()});
@@ -79,18 +79,17 @@ Graph::Graph(
     auto it = dynamic.find(a.id());
     return it != dynamic.end() && it->second;
   };
-  // A large array of one value is made when it is needed; its value is kept.
   constexpr size_t large = 4096;
-  std::vector<array> fills;
+  std::vector<array> filling;
   std::unordered_set<uintptr_t> filled;
   std::function<void(const array&)> keep = [&](const array& a) {
     if (is_dynamic(a) || slot.count(a.id())) {
       return;
     }
-    if (a.status() == array::Status::unscheduled && a.has_primitive() && a.size() > large &&
+    if (fills && a.status() == array::Status::unscheduled && a.has_primitive() && a.size() > large &&
         std::strcmp(a.primitive().name(), "Full") == 0) {
       if (filled.insert(a.id()).second) {
-        fills.push_back(a);
+        filling.push_back(a);
         keep(a.inputs()[0]);
       }
       return;
@@ -108,7 +107,7 @@ Graph::Graph(
     keep(o);
   }
   slots_ = inputs_.size() + constants_.size();
-  tape.insert(tape.begin(), fills.begin(), fills.end());
+  tape.insert(tape.begin(), filling.begin(), filling.end());
   for (auto& a : tape) {
     Node n;
     n.primitive = a.primitive_ptr();

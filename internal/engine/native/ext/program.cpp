@@ -90,7 +90,7 @@ Graph trace_graph(
         throw std::invalid_argument(
             "[compile] an array that is an argument is also captured by the function");
       }
-    });
+    }, true);
     return outs;
   };
   if (!shapeless) {
