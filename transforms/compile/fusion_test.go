@@ -366,39 +366,3 @@ func TestFusedUnderTransforms(t *testing.T) {
 	inner := compile.Of(func(x arr) arr { return grad.Of(sum(f.Call))(x).Mul(x) })
 	require.InDeltaSlice(t, floats(grad.Of(sum(gelu))(x).Mul(x)), floats(inner.Call(x)), 1e-6)
 }
-
-// An input that is used afterwards keeps its values; results may take the memory
-// of those that are not.
-func TestFusedMemory(t *testing.T) {
-	f := compile.Of(func(x, y arr) (arr, arr) { s := x.Add(y); return s, s.Mul(x).Sub(y) })
-	x, y := values(core.Float32, 5000, 1).Abs().Eval(), values(core.Float32, 5000, 2).Abs().Eval()
-	keepX, keepY := x.Bytes(), y.Bytes()
-	for range 3 {
-		a, b := f.Call(x, y)
-		core.Eval(a, b)
-		wa := x.Add(y)
-		equal(t, wa, a, "sum")
-		equal(t, wa.Mul(x).Sub(y), b, "rest")
-	}
-	require.Equal(t, keepX, x.Bytes())
-	require.Equal(t, keepY, y.Bytes())
-	// Both arguments belong to the call alone.
-	want := x.Add(num(1))
-	w := want.Add(y.Add(num(1)))
-	a, b := f.Call(x.Add(num(1)), y.Add(num(1)))
-	equal(t, w, a, "sum of owned arguments")
-	equal(t, w.Mul(want).Sub(y.Add(num(1))), b, "rest of owned arguments")
-}
-
-// A large array of one value is not kept in memory between calls.
-func TestFillsAreNotKept(t *testing.T) {
-	const n = 1 << 20
-	f := compile.Of(func(x arr) arr { return x.Add(core.Ones(core.Float32, n)).Mul(core.Full(core.Float32, 3, n)) })
-	x := core.Zeros(core.Float32, n).Eval()
-	before := settled()
-	core.TidyDo(func() {
-		r := f.Call(x)
-		require.Equal(t, float32(3), floats(r)[n-1])
-	})
-	require.Less(t, settled()-before, 4*n/2)
-}

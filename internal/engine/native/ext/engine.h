@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ext/adj.h"
@@ -66,6 +67,10 @@ class LiveTrace {
 // primitive, without recursion. enter says where to go on.
 std::vector<array> topological(
     const std::vector<array>& outputs, const std::function<bool(const array&)>& enter);
+
+// op_name returns the name of an op of MLX's, or nothing: an op that is a Go
+// function may have any name.
+std::string_view op_name(const mlx::core::Primitive& p);
 
 // A Graph is a recorded computation from placeholders to outputs that can be
 // repeated on other inputs. It holds primitives and constants, not the arrays

@@ -7,10 +7,6 @@
 
 namespace adj {
 
-// op_name returns the name of an op of MLX's, or nothing: an op that is a Go
-// function may have any name.
-std::string_view op_name(const mlx::core::Primitive& p);
-
 // A Tiling is how a group is computed: a list of kernels over places. A place is
 // a tile of an input, a constant, an output or a register, in this order.
 class Tiling {

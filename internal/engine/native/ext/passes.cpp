@@ -84,6 +84,9 @@ Graph merge(const Graph& g, size_t* merged) {
         same.push_back(first + i);
       }
     };
+    if (n.broadcast) {
+      n.in.resize(1); // the others only told the shape
+    }
     if (int from = n.in.empty() ? -1 : pass_through(n, shapes[n.in[0]]); from >= 0) {
       for (size_t i = 0; i < n.shapes.size(); i++) {
         same.push_back(n.in[from + i]);

@@ -2,17 +2,12 @@
 #include <algorithm>
 #include <cstring>
 #include <sstream>
-#include <typeinfo>
 
 #include "ext/fused.h"
 
 namespace adj {
 
 using namespace mlx::core;
-
-std::string_view op_name(const Primitive& p) {
-  return std::strncmp(typeid(p).name(), "N3mlx4core", 10) == 0 ? p.name() : "";
-}
 
 static bool is_half(Dtype d) {
   return d == float16 || d == bfloat16;

@@ -1,0 +1,130 @@
+package compile_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/core/random"
+	"github.com/adjoint-go/adjoint/transforms/compile"
+)
+
+// latest is what became of the last trace of a function.
+func latest(e compile.Explanation) compile.Trace { return e.Traces[len(e.Traces)-1] }
+
+func TestGroups(t *testing.T) {
+	x := values(core.Float32, 100, 1)
+	t.Run("gelu is one", func(t *testing.T) {
+		f := compile.Of(gelu)
+		f.Call(x)
+		e := latest(f.Explain())
+		require.Equal(t, [][]string{{"Multiply", "Multiply", "Multiply", "Add", "Multiply", "Tanh", "Add", "Multiply"}}, e.Fused)
+		require.Equal(t, 1, e.Nodes)
+		require.Empty(t, e.Alone)
+	})
+	t.Run("duplicates are one", func(t *testing.T) {
+		f := compile.Of(func(x arr) (arr, arr) { return x.MatMul(x).Exp(), x.MatMul(x).Exp().Neg() })
+		m := x.Reshape(10, 10)
+		a, b := f.Call(m)
+		equal(t, a.Neg(), b, "")
+		e := latest(f.Explain())
+		require.Equal(t, 2, e.Nodes)
+		require.Equal(t, [][]string{{"Exp", "Negative"}}, e.Fused)
+	})
+	t.Run("one op is left alone", func(t *testing.T) {
+		f := compile.Of(func(x arr) arr { return x.Exp().Sum() })
+		f.Call(x)
+		e := latest(f.Explain())
+		require.Empty(t, e.Fused)
+		require.Len(t, e.Alone, 1)
+		require.Equal(t, "Exp", e.Alone[0].Op)
+		require.NotEmpty(t, e.Alone[0].Why)
+	})
+	t.Run("a reduction divides", func(t *testing.T) {
+		f := compile.Of(func(x arr) arr { y := x.Exp().Neg(); return y.Sub(y.Sum()).Square() })
+		f.Call(x)
+		require.Equal(t, [][]string{{"Exp", "Negative"}, {"Subtract", "Square"}}, latest(f.Explain()).Fused)
+	})
+	t.Run("a value used outside is an output too", func(t *testing.T) {
+		f := compile.Of(func(x arr) (arr, arr) { y := x.Exp(); return y.Neg().Abs(), y.Sum() })
+		a, b := f.Call(x)
+		e := latest(f.Explain())
+		require.Equal(t, [][]string{{"Exp", "Negative", "Abs"}}, e.Fused)
+		require.Equal(t, 3, e.Nodes) // with the reduction and its squeeze
+		sameBits(t, a.Sum(), b)
+	})
+	t.Run("streams divide", func(t *testing.T) {
+		s := core.NewStream(core.CPU)
+		f := compile.Of(func(x arr) arr {
+			y := x.Exp().Neg()
+			core.Using(s, func() { y = y.Abs().Sqrt() })
+			return y
+		})
+		f.Call(x)
+		require.Equal(t, [][]string{{"Exp", "Negative"}, {"Abs", "Sqrt"}}, latest(f.Explain()).Fused)
+	})
+	t.Run("complex numbers are left", func(t *testing.T) {
+		f := compile.Of(func(x arr) arr { return x.AsType(core.Complex64).Mul(x).Neg() })
+		f.Call(x)
+		e := latest(f.Explain())
+		require.Empty(t, e.Fused)
+		require.Contains(t, e.Alone[0].Why, "complex64")
+	})
+	t.Run("random numbers are not merged", func(t *testing.T) {
+		f := compile.Of(func(k arr) arr {
+			a, b := random.Split(k)
+			return random.Normal(a, core.Float32, 9).Sub(random.Normal(b, core.Float32, 9)).Abs().Max()
+		})
+		require.NotZero(t, f.Call(random.Key(3)).Item())
+	})
+	t.Run("a shapeless trace", func(t *testing.T) {
+		f := compile.Of(gelu, compile.Shapeless())
+		for _, n := range []int{100, 50, 100, 7} {
+			y := values(core.Float32, n, 2)
+			want := floats(gelu(y))
+			for i, v := range floats(f.Call(y)) {
+				if want[i] == want[i] {
+					require.InDelta(t, want[i], v, 1e-5)
+				}
+			}
+		}
+		require.Len(t, f.Explain().Traces[0].Fused, 1)
+	})
+}
+
+// An input that is used later keeps its values; results may take the memory
+// of those that are not.
+func TestFusedMemory(t *testing.T) {
+	f := compile.Of(func(x, y arr) (arr, arr) { s := x.Add(y); return s, s.Mul(x).Sub(y) })
+	x, y := values(core.Float32, 5000, 1).Abs().Eval(), values(core.Float32, 5000, 2).Abs().Eval()
+	keepX, keepY := x.Bytes(), y.Bytes()
+	for range 3 {
+		a, b := f.Call(x, y)
+		core.Eval(a, b)
+		wa := x.Add(y)
+		equal(t, wa, a, "sum")
+		equal(t, wa.Mul(x).Sub(y), b, "rest")
+	}
+	require.Equal(t, keepX, x.Bytes())
+	require.Equal(t, keepY, y.Bytes())
+	// Both arguments belong to the call alone.
+	want := x.Add(num(1))
+	w := want.Add(y.Add(num(1)))
+	a, b := f.Call(x.Add(num(1)), y.Add(num(1)))
+	equal(t, w, a, "sum of owned arguments")
+	equal(t, w.Mul(want).Sub(y.Add(num(1))), b, "rest of owned arguments")
+}
+
+// A large array of one value is not kept in memory between calls.
+func TestFillsAreNotKept(t *testing.T) {
+	const n = 1 << 20
+	f := compile.Of(func(x arr) arr { return x.Add(core.Ones(core.Float32, n)).Mul(core.Full(core.Float32, 3, n)) })
+	x := core.Zeros(core.Float32, n).Eval()
+	before := settled()
+	core.TidyDo(func() {
+		r := f.Call(x)
+		require.Equal(t, float32(3), floats(r)[n-1])
+	})
+	require.Less(t, settled()-before, 4*n/2)
+}
