@@ -174,7 +174,11 @@ Body with_saved(const Graph& g, const Arrays& save) {
   for (size_t i = 0; i < results; i++) {
     outputs.push_back(place[g.outputs()[i]]);
   }
-  return std::make_shared<Graph>(n + save.size(), Arrays{}, std::move(nodes), std::move(outputs));
+  auto specs = g.input_specs();
+  for (auto& a : save) {
+    specs.push_back({a.shape(), a.dtype()});
+  }
+  return std::make_shared<Graph>(std::move(specs), Arrays{}, std::move(nodes), std::move(outputs));
 }
 
 } // namespace

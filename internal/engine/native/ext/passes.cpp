@@ -7,20 +7,21 @@
 #include <unordered_map>
 
 #include "ext/fused.h"
+#include "ext/through.h"
 
 namespace adj {
 
 using namespace mlx::core;
 
 // pass_through says where the results of a node that computes nothing come from:
-// the first of as many inputs as it has results. It returns -1 for other nodes.
+// the first of as many of its inputs as it has results. It returns -1 for other nodes.
 static int pass_through(const Graph::Node& n, const Shape& shape) {
   auto name = op_name(*n.primitive);
   if (name == "StopGradient" || name == "Copy" || (name == "Broadcast" && shape == n.shapes[0])) {
     return 0;
   }
-  // A custom rule matters to transforms only, which repeat the recorded graph.
-  if (name == "CustomTransforms") {
+  // What these say matters to transforms only, which repeat the recorded graph.
+  if (name == "CustomTransforms" || dynamic_cast<const Through*>(n.primitive.get())) {
     return (int)(n.in.size() - n.shapes.size());
   }
   return -1;
