@@ -21,7 +21,8 @@ static int pass_through(const Graph::Node& n, const Shape& shape) {
     return 0;
   }
   // What these say matters to transforms only, which repeat the recorded graph.
-  if (name == "CustomTransforms" || dynamic_cast<const Through*>(n.primitive.get())) {
+  auto* through = dynamic_cast<const Through*>(n.primitive.get());
+  if (name == "CustomTransforms" || (through && through->idle())) {
     return (int)(n.in.size() - n.shapes.size());
   }
   return -1;

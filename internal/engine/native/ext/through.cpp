@@ -102,6 +102,9 @@ class Late : public Through {
   bool flows(size_t input, bool) const override {
     return input == 0;
   }
+  bool idle() const override {
+    return false;
+  }
   Arrays vjp(
       const Arrays&, const Arrays& cotangents, const std::vector<int>&, const Arrays&) override {
     return cotangents;

@@ -20,6 +20,11 @@ class Through : public Own {
   Arrays jvp(
       const Arrays& primals, const Arrays& tangents, const std::vector<int>& argnums) override;
   std::vector<mlx::core::Shape> output_shapes(const Arrays& inputs) override;
+  // Whether its results may be replaced by its last inputs where no derivative is
+  // taken.
+  virtual bool idle() const {
+    return true;
+  }
 
  protected:
   // The inputs before the ones that are passed through.
