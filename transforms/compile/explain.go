@@ -154,7 +154,7 @@ func (t Trace) passes() string {
 	for _, line := range few(most, repeats(t.Fused, func(ops []string) string { return runs(ops) })) {
 		fmt.Fprintf(&b, "  fused  %s\n", line)
 	}
-	for _, line := range few(most, repeats(t.Alone, func(a Alone) string { return a.Op + ": " + a.Why })) {
+	for _, line := range few(most, reasons(t.Alone)) {
 		fmt.Fprintf(&b, "  alone  %s\n", line)
 	}
 	return b.String()
@@ -176,6 +176,22 @@ func repeats[T any](items []T, write func(T) string) []string {
 		}
 	}
 	return lines
+}
+
+// reasons writes the operations that were left alone, together those of one reason.
+func reasons(alone []Alone) []string {
+	ops := map[string][]string{}
+	var whys []string
+	for _, a := range alone {
+		if ops[a.Why] == nil {
+			whys = append(whys, a.Why)
+		}
+		ops[a.Why] = append(ops[a.Why], a.Op)
+	}
+	for i, why := range whys {
+		whys[i] = fmt.Sprintf("%s: %s", runs(ops[why]), why)
+	}
+	return whys
 }
 
 // few shortens a list.
