@@ -151,7 +151,7 @@ func (t Trace) write(b *strings.Builder) {
 // passes says what was fused, and what was not.
 func (t Trace) passes() string {
 	var b strings.Builder
-	for _, line := range few(most, repeats(t.Fused, func(ops []string) string { return runs(ops) })) {
+	for _, line := range few(most, repeats(t.Fused, runs)) {
 		fmt.Fprintf(&b, "  fused  %s\n", line)
 	}
 	for _, line := range few(most, reasons(t.Alone)) {

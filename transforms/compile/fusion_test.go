@@ -52,7 +52,7 @@ func values(d core.DType, n, seed int) arr {
 	return core.From(v).AsType(d)
 }
 
-var real = []core.DType{
+var realDTypes = []core.DType{
 	core.Bool, core.Uint8, core.Uint16, core.Uint32, core.Uint64, core.Int8, core.Int16, core.Int32, core.Int64,
 	core.Float16, core.BFloat16, core.Float32, core.Float64,
 }
@@ -120,7 +120,7 @@ func opsFor(d core.DType) []exactOp {
 // Every op on every dtype, twice in a row and with a second output, is what it is
 // when it runs by itself.
 func TestFusedOpsAreExact(t *testing.T) {
-	for _, d := range real {
+	for _, d := range realDTypes {
 		for _, op := range opsFor(d) {
 			t.Run(d.String()+"/"+op.name, func(t *testing.T) {
 				core.TidyDo(func() {
@@ -141,8 +141,8 @@ func TestFusedOpsAreExact(t *testing.T) {
 
 // A value that fits is converted as by itself.
 func TestFusedCastsAreExact(t *testing.T) {
-	for _, from := range real {
-		for _, to := range real {
+	for _, from := range realDTypes {
+		for _, to := range realDTypes {
 			core.TidyDo(func() {
 				x := values(from, 2000, 2)
 				if from.IsFloat() && !to.IsFloat() && to != core.Bool {
@@ -221,7 +221,7 @@ func TestFusedProperty(t *testing.T) {
 			shape := rapid.SampledFrom([][]int{{}, {7}, {1500}, {40, 30}, {4, 1, 5}}).Draw(r, "shape")
 			inputs := map[string]arr{}
 			for i := range rapid.IntRange(1, 4).Draw(r, "inputs") {
-				d := rapid.SampledFrom(real).Draw(r, "dtype")
+				d := rapid.SampledFrom(realDTypes).Draw(r, "dtype")
 				all := layouts(d, shape, i)
 				inputs[fmt.Sprint(i)] = all[rapid.SampledFrom([]string{"in order", "one value"}).Draw(r, "layout")]
 			}
@@ -238,7 +238,7 @@ func TestFusedProperty(t *testing.T) {
 				for i, s := range steps {
 					a, b, c := v[s.a%len(v)], v[s.b%len(v)], v[s.c%len(v)]
 					if s.to%4 == 0 { // another dtype, of values that it has
-						a = a.NotEqual(a.Abs()).AsType(real[s.op%len(real)])
+						a = a.NotEqual(a.Abs()).AsType(realDTypes[s.op%len(realDTypes)])
 					}
 					b, c = b.AsType(a.DType()), c.AsType(a.DType())
 					ops := opsFor(a.DType())
