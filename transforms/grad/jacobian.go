@@ -43,7 +43,7 @@ func jacRev[A any](op string, f func(A) *core.Array, opts []Option) func(A) A {
 			}, sa.Present(nil), places(sa, wrt))
 			rows := product(y.Shape)
 			parts := make([][]*core.Array, len(wrt))
-			n := 0
+			var n int
 			for lo := 0; lo < rows; lo += n {
 				n = c.rows(rows-lo, size+bytesOf(y))
 				piece := vectorized(op, pull, y, lo, n, make([]int, len(wrt)))
@@ -95,7 +95,7 @@ func jacFwd[R any](op string, f func(*core.Array) R, opts []Option) func(*core.A
 			}
 			columns := product(xs.Shape)
 			parts := make([][]*core.Array, len(results))
-			n := 0
+			var n int
 			for lo := 0; lo < columns; lo += n {
 				n = c.rows(columns-lo, size)
 				piece := vectorized(op, push, xs, lo, n, axes)
