@@ -4,7 +4,7 @@
 //
 //	eager      twice the same bits, announced shapes and dtypes, finite
 //	layout     transposed and strided inputs = contiguous ones
-//	compile    recorded program = eager, bit for bit, also on other inputs
+//	compile    recorded program = eager, bit for bit (exp and the like: rounded), also on other inputs
 //	shapeless  a program without sizes = eager on other sizes, or a typed error
 //	grad       gradient = central differences
 //	jvp        forward derivative = central differences

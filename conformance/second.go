@@ -13,7 +13,7 @@ import (
 // magnitudes of the products: both sides are exact up to rounding.
 const dualityTolerance = 1e-5
 
-func checkDuality(via how) check {
+func checkDuality(via how, same func(s *subject, got, want []value) error) check {
 	return func(s *subject, arg string) (outcome, error) {
 		o := outcome{gap: s.JVPGap}
 		in, results, weights, err := s.prepared()
@@ -54,10 +54,10 @@ func checkDuality(via how) check {
 		}
 		pulled, got := got[:len(wrt)], got[len(wrt):]
 		n := len(results)
-		if err := sameBits(got[:n], results); err != nil {
+		if err := same(s, got[:n], results); err != nil {
 			return o, fmt.Errorf("the value of vjp: %w", err)
 		}
-		if err := sameBits(got[n:2*n], results); err != nil {
+		if err := same(s, got[n:2*n], results); err != nil {
 			return o, fmt.Errorf("the value of jvp: %w", err)
 		}
 		left, size := inner(cotangents, got[2*n:])

@@ -49,7 +49,7 @@ func checkShapeless(s *subject, _ string) (outcome, error) {
 		if err != nil {
 			return o, err
 		}
-		if err := sameBits(got, want); err != nil {
+		if err := s.agree(got, want); err != nil {
 			return o, fmt.Errorf("on sizes grown by %d: %w", by, err)
 		}
 		if err := s.unmodified(as, in); err != nil {
