@@ -10,12 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// lines returns the lines of Go source without their indentation and the
-// comments with which an Example ends.
+// lines returns the lines of Go source without their indentation, and with one
+// space where there are more.
 func lines(src string) string {
 	var out []string
 	for line := range strings.Lines(src) {
-		if line = strings.TrimSpace(line); line != "" {
+		// gofmt aligns by what stands around a line.
+		if line = strings.Join(strings.Fields(line), " "); line != "" {
 			out = append(out, line)
 		}
 	}
