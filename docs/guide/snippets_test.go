@@ -43,7 +43,9 @@ func TestGuidesRun(t *testing.T) {
 		found := piece.FindAllStringSubmatch(string(text), -1)
 		require.NotEmpty(t, found, name)
 		for _, m := range found {
-			require.Contains(t, all, lines(m[1]), name)
+			if !strings.Contains(all, lines(m[1])) {
+				t.Errorf("%s: in no Example:\n%s", name, m[1])
+			}
 		}
 	}
 }
