@@ -54,11 +54,13 @@ type Buffer struct {
 type table[T any] struct {
 	m    sync.Map
 	next atomic.Uint64
+	held atomic.Int64
 }
 
 func (t *table[T]) put(v T) uint64 {
 	id := t.next.Add(1)
 	t.m.Store(id, v)
+	t.held.Add(1)
 	return id
 }
 
@@ -67,7 +69,10 @@ func (t *table[T]) get(id uint64) T {
 	return v.(T)
 }
 
-func (t *table[T]) drop(id uint64) { t.m.Delete(id) }
+func (t *table[T]) drop(id uint64) {
+	t.m.Delete(id)
+	t.held.Add(-1)
+}
 
 var (
 	callbacks table[Callback]

@@ -179,6 +179,9 @@ func drain() {
 	for _, q := range deferred.take() {
 		q()
 	}
+	if foreigns.held.Load() > 0 {
+		sweepForeigns()
+	}
 }
 
 // deferred holds frees of things other than arrays.

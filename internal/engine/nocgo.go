@@ -83,3 +83,5 @@ func (*Foreign) Custom([]Handle, int) ([]Handle, int)        { return nil, Faile
 func Checkpoint([]Handle, int, bool, string) ([]Handle, int) { return nil, Failed }
 func Named(Handle, string) ([]Handle, int)                   { return nil, Failed }
 func AxisSum(Handle, Handle, uint64) (Handle, int)           { return 0, Failed }
+
+func sweepForeigns() {}

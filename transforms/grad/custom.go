@@ -106,7 +106,7 @@ func Custom[A, R any](f func(A) R, rules ...Rule[A, R]) func(A) R {
 		// A copy of its own: the caller may write to the argument's slices and maps.
 		own := argtree.With(op, sa.Plan, a, sa.Arrays)
 		c := &customCall[A, R]{trace[A, R, none]{op: op, f: withNone(f), a: own, slots: argtree.Of(op, &own)}, s}
-		return c.result(core.Custom(op, c.call, sa.Present(nil), c.rules()))
+		return c.result(core.Custom(op, c.flatResult, sa.Present(nil), c.rules()))
 	}
 }
 
@@ -114,12 +114,6 @@ func Custom[A, R any](f func(A) R, rules ...Rule[A, R]) func(A) R {
 type customCall[A, R any] struct {
 	trace[A, R, none]
 	set ruleSet[A, R]
-}
-
-func (c *customCall[A, R]) call(in []*core.Array) []*core.Array {
-	out := c.flatResult(in)
-	requireLive(c.op, c.results)
-	return out
 }
 
 func (c *customCall[A, R]) rules() (flat core.CustomRules) {
@@ -148,7 +142,12 @@ func (c *customCall[A, R]) vjp(primals, results, cts []*core.Array) []*core.Arra
 
 func (c *customCall[A, R]) jvp(primals, results, tangents []*core.Array) []*core.Array {
 	filled, _ := c.slots.Take(tangents)
-	dropExact(filled)
+	at, _ := c.slots.Take(primals)
+	for i, x := range at {
+		if x != nil && !x.DType().IsInexact() {
+			filled[i] = nil
+		}
+	}
 	t := argtree.With(c.op, c.slots.Plan, c.a, filled)
 	d := c.set.jvp(c.argument(primals), c.result(results), t)
 	return derivatives(c.op, "the jvp rule's tangent", c.results, argtree.Of(c.op, &d), results)

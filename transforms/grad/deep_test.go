@@ -11,9 +11,9 @@ import (
 	"github.com/adjoint-go/adjoint/transforms/vmap"
 )
 
-// Behaviour 27: a chain of n operations through every transform, on a goroutine
+// A chain of n operations through every transform, on a goroutine
 // whose thread has a stack of the system's default size.
-func TestDeepChains(t *testing.T) {
+func TestBehaviour27_ChainsOfAHundredThousandOperations(t *testing.T) {
 	n := 100_000
 	if testing.Short() {
 		n = 20_000
@@ -53,6 +53,23 @@ func TestDeepChains(t *testing.T) {
 			_, pull := grad.VJP(chain, x)
 			require.Equal(t, 3.0, pull(num(3)).Item())
 			require.Equal(t, 4.0, pull(num(4)).Item())
+		},
+		"linearize": func() {
+			_, push := grad.Linearize(chain, x)
+			require.Equal(t, 3.0, push(num(3)).Item())
+			require.Equal(t, 4.0, push(num(4)).Item())
+		},
+		"checkpoint": func() {
+			f := grad.Checkpoint(chain)
+			require.Equal(t, 1.0, grad.Of(f)(x).Item())
+			y := vmap.Of(grad.Of(f))(vec(0, 1))
+			require.Equal(t, []float32{1, 1}, floats(y))
+		},
+		"custom": func() {
+			f := grad.Custom(chain, grad.WithVJP(func(x, y, ct arr) arr { return ct.Add(ct) }))
+			require.Equal(t, 2.0, grad.Of(f)(x).Item())
+			_, d := grad.JVP(f, x, num(5))
+			require.Equal(t, 5.0, d.Item())
 		},
 		"vmap": func() {
 			y := vmap.Of(chain)(vec(0, 1))

@@ -9,7 +9,13 @@
 // argument's type: static fields are copied, and leaves without a gradient
 // (integers, bools, running statistics tagged state, leaves that [Only] or
 // [Except] leave out) are absent. [VJP] and [JVP] are reverse and forward mode
-// of a function to any tree.
+// of a function to any tree; [Linearize] is a derivative that is applied many
+// times. [JacRev], [JacFwd] and [Hessian] make whole matrices, [HVP] a Hessian's
+// product without it.
+//
+// [Custom] gives a function rules of its own. [Checkpoint] computes a function
+// again in the backward pass and so saves its memory. [Stop] makes a constant.
+// [Check] compares derivatives with differences, for tests.
 //
 // The function is called once per call and may do anything a Go function may,
 // also read values with Item and branch on them. It may be the result of another

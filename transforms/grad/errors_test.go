@@ -31,8 +31,8 @@ func modelLoss(p params) arr {
 	return l.Add(p.Inner[0].K.Mul(num(7)))
 }
 
-// Behaviour 17: each misuse is a typed error that says what to do.
-func TestMisuse(t *testing.T) {
+// Each misuse is a typed error that says what to do.
+func TestBehaviour17_MisuseIsATypedError(t *testing.T) {
 	x := vec(1, 2)
 	sum := func(x arr) arr { return x.Sum() }
 	pair := func(x arr) (r [2]arr) { r[0], r[1] = x.Exp(), x.Sum(); return r }
@@ -140,7 +140,7 @@ func TestMisuse(t *testing.T) {
 	}
 }
 
-func TestACycleIsAnError(t *testing.T) {
+func TestBehaviour17_ACycleIsAnError(t *testing.T) {
 	type node struct {
 		A    arr
 		Next *node
@@ -152,7 +152,7 @@ func TestACycleIsAnError(t *testing.T) {
 }
 
 // What a gradient of a struct holds and what it leaves out.
-func TestGradientsOfStructs(t *testing.T) {
+func TestBehaviour18_GradientsOfStructsLeaveOutIntegers(t *testing.T) {
 	g := grad.Of(modelLoss)(model())
 	require.Equal(t, []float32{2, 4}, floats(g.W))
 	require.Equal(t, 2.0, g.B.Item())
@@ -174,4 +174,40 @@ func TestGradientsOfStructs(t *testing.T) {
 	m := model()
 	grad.Of(modelLoss)(m)
 	require.Equal(t, []float32{1, 2}, floats(m.W), "the argument was changed")
+}
+
+// The paths of Only may be in any order: every leaf gets its own gradient.
+func TestBehaviour18_OrderOfSelectionIsKept(t *testing.T) {
+	type three struct{ A, B, C arr }
+	f := func(p three) arr { return p.A.MulScalar(2).Add(p.B.MulScalar(3)).Add(p.C.MulScalar(4)) }
+	p := three{num(1), num(1), num(1)}
+	for _, paths := range [][]string{{"A", "C"}, {"C", "A"}, {"C", "A", "C"}} {
+		g := grad.Of(f, grad.Only(paths...))(p)
+		require.Equal(t, 2.0, g.A.Item())
+		require.Nil(t, g.B)
+		require.Equal(t, 4.0, g.C.Item())
+		_, pull := grad.VJP(f, p, grad.Only(paths...))
+		require.Equal(t, 4.0, pull(num(1)).C.Item())
+		require.Equal(t, 2.0, grad.JacRev(f, grad.Only(paths...))(p).A.Item())
+	}
+}
+
+// Integers and bools never get an integer gradient, nor a tangent.
+func TestBehaviour18_IntegersHaveNoGradient(t *testing.T) {
+	type mixed struct{ W, I, B arr }
+	p := mixed{vec(2, 3), core.From([]int32{4, 5}), core.From([]bool{true, false})}
+	f := func(p mixed) arr { return core.Where(p.B, p.W.Mul(p.I.AsType(core.Float32)), p.W) }
+	_, pull := grad.VJP(f, p)
+	g := pull(vec(1, 1))
+	require.Equal(t, []float32{4, 1}, floats(g.W))
+	require.Nil(t, g.I)
+	require.Nil(t, g.B)
+	_, d := grad.JVP(func(x arr) mixed { return mixed{x, x.AsType(core.Int32), x.Greater(num(0))} }, vec(1, 2), vec(1, 1))
+	require.Equal(t, []float32{1, 1}, floats(d.W))
+	require.Nil(t, d.I)
+	require.Nil(t, d.B)
+	for _, path := range []string{"I", "B"} {
+		e := failure(t, func() { grad.VJP(f, p, grad.Only(path)) })
+		require.Contains(t, e.Error(), "only floating-point and complex arrays have gradients")
+	}
 }

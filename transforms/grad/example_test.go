@@ -228,3 +228,52 @@ func ExampleSaveMatMuls() {
 	fmt.Println(core.Data[float32](grad.Of(f)(core.Identity(core.Float32, 2))))
 	// Output: [2 2 2 2]
 }
+
+func ExampleOf2() {
+	f := func(w, x *core.Array) *core.Array { return w.Mul(x).Sum() }
+	fmt.Println(core.Data[float32](grad.Of2(f)(core.From([]float32{1, 1}), core.From([]float32{3, 4}))))
+	// Output: [3 4]
+}
+
+func ExampleValueAndGrad() {
+	v, g := grad.ValueAndGrad(func(x *core.Array) *core.Array { return x.Square() })(core.Scalar[float32](3))
+	fmt.Println(v.Item(), g.Item())
+	// Output: 9 6
+}
+
+func ExampleValueAndGradAux() {
+	f := func(x *core.Array) (*core.Array, string) { return x.Square(), "squared" }
+	v, g, note := grad.ValueAndGradAux(f)(core.Scalar[float32](3))
+	fmt.Println(v.Item(), g.Item(), note)
+	// Output: 9 6 squared
+}
+
+func ExampleValueAndGradAux2() {
+	f := func(w, x *core.Array) (*core.Array, *core.Array) { y := w.Mul(x); return y.Square(), y }
+	v, g, y := grad.ValueAndGradAux2(f)(core.Scalar[float32](3), core.Scalar[float32](2))
+	fmt.Println(v.Item(), g.Item(), y.Item())
+	// Output: 36 24 6
+}
+
+func ExampleExcept() {
+	type model struct{ Body, Head *core.Array }
+	loss := func(m model) *core.Array { return m.Body.Mul(m.Head) }
+	g := grad.Of(loss, grad.Except("Head"))(model{core.Scalar[float32](2), core.Scalar[float32](3)})
+	fmt.Println(g.Body.Item(), g.Head == nil)
+	// Output: 3 true
+}
+
+// A policy that a flag turns checkpoints off with.
+func ExampleSaveAll() {
+	f := grad.Checkpoint(func(x *core.Array) *core.Array { return x.Sin().Sum() }, grad.SaveAll())
+	fmt.Println(grad.Of(f)(core.Scalar[float32](0)).Item())
+	// Output: 1
+}
+
+func ExampleSaveNamed() {
+	layer := grad.Checkpoint(func(x *core.Array) *core.Array {
+		return grad.Name(x.Exp(), "exp").Log().Sum()
+	}, grad.SaveNamed("exp"))
+	fmt.Println(core.Data[float32](grad.Of(layer)(core.From([]float32{0, 0}))))
+	// Output: [1 1]
+}

@@ -27,7 +27,7 @@ func differences(f func(arr) arr, x []float64) []float64 {
 	return g
 }
 
-func TestAgainstDifferences(t *testing.T) {
+func TestBehaviour21_FunctionsAgreeWithDifferencesInBothModes(t *testing.T) {
 	functions := map[string]func(arr) arr{
 		"products": func(x arr) arr { return x.Mul(x.Sin()).Sum() },
 		"softmax":  func(x arr) arr { return x.Softmax(0).Square().Sum() },
@@ -73,8 +73,7 @@ func TestAgainstDifferences(t *testing.T) {
 	})
 }
 
-// Behaviour 18.
-func TestOneArrayReturnedTwice(t *testing.T) {
+func TestBehaviour18_CotangentsOfAnArrayReturnedTwice(t *testing.T) {
 	x := vec(1, 2)
 	v, pull := grad.VJP(func(x arr) []arr { y := x.Mul(x); return []arr{y, x, y, y} }, x)
 	require.Equal(t, []float32{1, 4}, floats(v[3]))
@@ -93,8 +92,7 @@ func TestOneArrayReturnedTwice(t *testing.T) {
 	require.Equal(t, []float32{0, 9}, floats(pull2([]arr{nil, vec(9)})))
 }
 
-// Behaviour 19.
-func TestAuxiliaryResults(t *testing.T) {
+func TestBehaviour19_AuxiliaryResults(t *testing.T) {
 	type aux struct {
 		Double arr
 		Label  string
@@ -154,7 +152,7 @@ func TestBehaviour19_AuxiliaryResultsOfVJPAndJVP(t *testing.T) {
 	})(x)))
 }
 
-func TestOneArrayInManySlots(t *testing.T) {
+func TestBehaviour19_OneArrayInManySlots(t *testing.T) {
 	type three struct {
 		A, B arr
 		L    []arr
@@ -166,8 +164,7 @@ func TestOneArrayInManySlots(t *testing.T) {
 	require.Equal(t, 4.0, g.L[0].Item())
 }
 
-// Behaviour 20.
-func TestStopGradient(t *testing.T) {
+func TestBehaviour20_StopGradient(t *testing.T) {
 	x := vec(1, 2)
 	require.Equal(t, []float32{0, 0}, floats(grad.Of(func(x arr) arr { return grad.Stop(x.Square().Sum()) })(x)))
 	require.Equal(t, []float32{1, 2}, floats(grad.Of(func(x arr) arr { return grad.Stop(x).Mul(x).Sum() })(x)))
@@ -201,8 +198,7 @@ func TestStopGradient(t *testing.T) {
 	require.ErrorIs(t, e, core.ErrNotDifferentiable)
 }
 
-// Behaviour 22.
-func TestDTypesOfGradients(t *testing.T) {
+func TestBehaviour22_DTypesOfGradients(t *testing.T) {
 	for _, d := range []core.DType{core.Float16, core.BFloat16, core.Float32, core.Float64} {
 		core.Using(core.CPU, func() {
 			x := vec(1, 2).AsType(d)
@@ -227,8 +223,7 @@ func TestDTypesOfGradients(t *testing.T) {
 	require.Equal(t, complex64(complex(3, -1)*complex(2, 4)), core.Data[complex64](d)[0])
 }
 
-// Behaviour 28, as far as there is nesting.
-func TestHigherOrders(t *testing.T) {
+func TestBehaviour28_HigherOrders(t *testing.T) {
 	sin := func(x arr) arr { return x.Sin() }
 	x := 0.7
 	want := []float64{math.Sin(x), math.Cos(x), -math.Sin(x), -math.Cos(x), math.Sin(x)}
@@ -254,7 +249,7 @@ func TestHigherOrders(t *testing.T) {
 
 // A value read between transforms must not cut the graph that the outer ones
 // need.
-func TestReadingValuesKeepsOuterGradients(t *testing.T) {
+func TestBehaviour06_ReadingValuesKeepsOuterGradients(t *testing.T) {
 	cube := func(x arr) arr { return x.Mul(x).Mul(x) }
 	ways := map[string]func(x arr) arr{
 		"the inner value": func(x arr) arr {
@@ -315,7 +310,7 @@ func TestReadingValuesKeepsOuterGradients(t *testing.T) {
 	}
 }
 
-func TestPullBacksOutliveAndAreRepeatable(t *testing.T) {
+func TestBehaviour28_PullBacksCanBeCalledManyTimes(t *testing.T) {
 	x := vec(1, 2, 3)
 	y, pull := grad.VJP(func(x arr) arr { return x.Mul(x) }, x)
 	x.Free()

@@ -16,6 +16,7 @@ type trace[A, R, X any] struct {
 	r            R
 	x            X
 	results, aux argtree.Slots // of r and x
+	inexact      []bool        // which results have a derivative
 }
 
 // none stands for the second argument, or the auxiliary result, that a form of
@@ -30,16 +31,18 @@ func (t *trace[A, R, X]) flat(in []*core.Array) (results, aux []*core.Array) {
 	filled, _ := t.slots.Take(in)
 	t.r, t.x = t.f(argtree.With(t.op, t.slots.Plan, t.a, filled))
 	t.results, t.aux = argtree.Of(t.op, &t.r), argtree.Of(t.op, &t.x)
+	t.inexact = inexact(t.op, t.results)
 	return t.results.Present(nil), t.aux.Present(nil)
 }
 
-// requireLive fails unless the arrays of a result can be used.
-func requireLive(op string, result argtree.Slots) {
+// inexact says which arrays of a result have a derivative. It fails when one
+// cannot be used.
+func inexact(op string, result argtree.Slots) []bool {
+	out := make([]bool, len(result.Arrays))
 	for i, a := range result.Arrays {
-		if a != nil {
-			result.DType(op, "the result", i)
-		}
+		out[i] = a != nil && result.DType(op, "the result", i).IsInexact()
 	}
+	return out
 }
 
 // flatResult is flat for a function without an auxiliary result.
@@ -63,15 +66,10 @@ func (t *trace[A, R, X]) auxiliary(arrays []*core.Array) X {
 // tangent is like result, with no array where there is no derivative.
 func (t *trace[A, R, X]) tangent(arrays []*core.Array) R {
 	filled, _ := t.results.Take(arrays)
-	dropExact(filled)
-	return argtree.With(t.op, t.results.Plan, t.r, filled)
-}
-
-// dropExact makes arrays absent that have no derivative.
-func dropExact(arrays []*core.Array) {
-	for i, a := range arrays {
-		if a != nil && !a.DType().IsInexact() {
-			arrays[i] = nil
+	for i, ok := range t.inexact {
+		if !ok {
+			filled[i] = nil
 		}
 	}
+	return argtree.With(t.op, t.results.Plan, t.r, filled)
 }
