@@ -2,6 +2,7 @@
 // Kernels on float32 and float64.
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 #include "ext/tiles.h"
@@ -114,7 +115,7 @@ BINARY(Less, x < y)
 BINARY(LessEqual, x <= y)
 BINARY(Greater, x > y)
 BINARY(GreaterEqual, x >= y)
-BINARY(NaNEqual, (x == y) | ((x != x) & (y != y)))
+BINARY(NaNEqual, bool((x == y) | ((x != x) & (y != y))))
 
 struct Power {
   static float f(float x, float y) { return ::powf(x, y); }
@@ -153,7 +154,9 @@ template <class Op, class T>
 ADJ_CLONES void two(void* dst, const void* a, const void* b, const void*, size_t n) {
   auto* x = static_cast<const T*>(a);
   auto* y = static_cast<const T*>(b);
-  auto* out = static_cast<decltype(Op::f(T(), T()))*>(dst);
+  using R = decltype(Op::f(T(), T()));
+  static_assert(std::is_same_v<R, T> || std::is_same_v<R, bool>);
+  auto* out = static_cast<R*>(dst);
   ADJ_LOOP
   for (size_t i = 0; i < n; i++) {
     out[i] = Op::f(x[i], y[i]);
