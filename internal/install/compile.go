@@ -17,7 +17,7 @@ import (
 
 // A unit is one C++ source of a library.
 type unit struct {
-	library string // the folder of the sources: native.MLXC or native.Ext
+	library string // native.MLXC or native.Ext
 	source  string // relative to the sources' root
 	flags   []string
 }
@@ -25,19 +25,33 @@ type unit struct {
 // unpack writes the embedded sources below root.
 func unpack(root string) error { return os.CopyFS(root, native.Sources()) }
 
-// units lists the C++ sources of a library: those directly in its folder.
-func units(root, library string) ([]unit, error) {
-	paths, err := filepath.Glob(filepath.Join(root, library, "*.cpp"))
-	if err != nil {
-		return nil, err
-	}
+// libraries are the libraries that are linked, and the folders of their sources.
+var libraries = []struct {
+	name    string
+	folders []string
+}{
+	{native.MLXC, []string{native.MLXC}},
+	{native.Ext, []string{native.Ext, native.Host}},
+}
+
+// units lists the C++ sources of a library: those directly in its folders.
+func units(root, library string, folders []string) ([]unit, error) {
 	var list []unit
-	for _, path := range paths {
-		flags, err := unitFlags(path)
+	for _, folder := range folders {
+		paths, err := filepath.Glob(filepath.Join(root, folder, "*.cpp"))
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, unit{library: library, source: library + "/" + filepath.Base(path), flags: flags})
+		if len(paths) == 0 {
+			return nil, &LayoutError{File: folder, Why: "it has no sources"}
+		}
+		for _, path := range paths {
+			flags, err := unitFlags(path)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, unit{library: library, source: folder + "/" + filepath.Base(path), flags: flags})
+		}
 	}
 	return list, nil
 }
@@ -76,13 +90,10 @@ func unitFlags(path string) ([]string, error) {
 // processors, and links them.
 func (b *builder) compileLibraries(ctx context.Context) error {
 	var all []unit
-	for _, library := range []string{native.MLXC, native.Ext} {
-		list, err := units(b.src, library)
+	for _, library := range libraries {
+		list, err := units(b.src, library.name, library.folders)
 		if err != nil {
 			return err
-		}
-		if len(list) == 0 {
-			return &LayoutError{File: library, Why: "it has no sources"}
 		}
 		all = append(all, list...)
 	}
@@ -98,14 +109,14 @@ func (b *builder) compileLibraries(ctx context.Context) error {
 		return err
 	}
 	return b.progress.step("linking", 0, func() error {
-		for _, library := range []string{native.MLXC, native.Ext} {
+		for _, library := range libraries {
 			var own []string
 			for i, u := range all {
-				if u.library == library {
+				if u.library == library.name {
 					own = append(own, objects[i])
 				}
 			}
-			if err := b.link(ctx, native.LibraryName(runtime.GOOS, "adjoint_"+library), own); err != nil {
+			if err := b.link(ctx, native.LibraryName(runtime.GOOS, "adjoint_"+library.name), own); err != nil {
 				return err
 			}
 		}

@@ -12,10 +12,11 @@ import (
 	"sync"
 )
 
-// Folders of Sources. Each .cpp file directly in MLXC and Ext is one compilation unit of that library.
+// Folders of Sources. Each .cpp file directly in MLXC, Ext and Host is one compilation unit.
 const (
 	MLXC = "mlxc" // libadjoint_mlxc: the C API of mlx-c, as far as Adjoint calls it
 	Ext  = "ext"  // libadjoint_ext: what mlx-c does not have
+	Host = "cpu"  // how the CPU computes, a part of libadjoint_ext
 	BLAS = "blas" // the BLAS and LAPACK forwarders
 )
 
@@ -26,10 +27,10 @@ const (
 	CheckNames = MLXC + "/check/z_functions.txt"
 )
 
-//go:embed mlxc ext blas
+//go:embed mlxc ext cpu blas
 var sources embed.FS
 
-// Sources returns the embedded native sources, in the folders [MLXC], [Ext] and [BLAS].
+// Sources returns the embedded native sources, in the folders [MLXC], [Ext], [Host] and [BLAS].
 func Sources() fs.FS { return sources }
 
 // CompileFlags are the flags of every native compilation unit. A unit adds flags of its own with a line

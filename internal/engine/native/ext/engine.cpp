@@ -1,4 +1,5 @@
 // Opening the engine, errors, arrays, evaluation, streams, scopes.
+#include "cpu/eager.h"
 #include "ext/engine.h"
 
 #include <algorithm>
@@ -327,6 +328,7 @@ extern "C" __attribute__((visibility("default"))) const adj_api* adj_open(
       main_stream = stream_default((int)Device::gpu, 0);
     }
     inline_init();
+    cpu::init();
   });
   if (code) {
     *missing = adj::error();

@@ -155,6 +155,8 @@ void inline_init();
 // takes only what is small, and only when nothing is in the queue.
 bool eval_inline(std::vector<array> outputs, bool wait = true);
 void queue_used();
+// tasks_run_here says that a task of the CPU stream is to run at once on this thread.
+bool tasks_run_here();
 // eval_node evaluates a node whose inputs are evaluated or scheduled on its
 // stream, and says whether that worked. settle waits until results may be read.
 bool eval_node(array& a);

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 
+#include "cpu/pool.h"
 #include "mlx/allocator.h"
 #include "mlx/backend/cpu/encoder.h"
 
@@ -56,6 +57,16 @@ class Cursor {
     at_.resize(shape_.size());
   }
 
+  // seek goes to an element.
+  void seek(size_t element) {
+    loc_ = 0;
+    for (size_t i = shape_.size(); i-- > 0;) {
+      at_[i] = i > 0 ? element % shape_[i] : element;
+      element /= shape_[i];
+      loc_ += at_[i] * stride_[i];
+    }
+  }
+
   void read(char* dst, size_t n) {
     while (n > 0) {
       size_t k = std::min<size_t>(n, shape_.back() - at_.back());
@@ -86,6 +97,17 @@ class Cursor {
   int64_t loc_ = 0;
 };
 
+// scratch is memory of this thread for a tile of each place, by 64 bytes.
+char* scratch(size_t bytes) {
+  static thread_local std::unique_ptr<char[]> memory;
+  static thread_local size_t size = 0;
+  if (bytes > size) {
+    memory.reset(new char[bytes + 64]);
+    size = bytes;
+  }
+  return memory.get() + (64 - (uintptr_t)memory.get() % 64);
+}
+
 // A Run is one evaluation of a tiling on given memory.
 struct Run {
   std::shared_ptr<const Tiling> tiling;
@@ -95,18 +117,37 @@ struct Run {
   std::vector<std::pair<size_t, const char*>> single, ordered;
   std::vector<std::pair<size_t, Cursor>> read;
 
-  void operator()() {
+  void set(std::shared_ptr<const Tiling> t, size_t n) {
+    tiling = std::move(t);
+    size = n;
+    single.clear();
+    ordered.clear();
+    read.clear();
+  }
+
+  void operator()() const {
     auto& t = *tiling;
-    size_t tile = std::min(t.tile, size);
-    std::vector<size_t> offset{0};
-    for (auto w : t.widths) {
-      offset.push_back(offset.back() + (w * tile + 63) / 64 * 64);
+    // A thread is worth waking for about 10 µs of work.
+    constexpr size_t least = 1 << 17;
+    size_t grain = (least / (8 + 4 * t.steps.size()) / t.tile + 1) * t.tile;
+    cpu::split(size, grain, [&](size_t begin, size_t end) { range(begin, end); });
+  }
+
+ private:
+  void range(size_t begin, size_t end) const {
+    auto& t = *tiling;
+    size_t tile = std::min(t.tile, end - begin), places = t.widths.size(), bytes = 0;
+    auto room = [&](size_t p) { return (t.widths[p] * tile + 63) / 64 * 64; };
+    for (size_t p = 0; p < places; p++) {
+      bytes += room(p);
     }
-    std::unique_ptr<char[]> memory(new char[offset.back() + 64]);
-    auto* base = memory.get() + (64 - (uintptr_t)memory.get() % 64);
-    std::vector<char*> at;
-    for (size_t i = 0; i < t.widths.size(); i++) {
-      at.push_back(base + offset[i]);
+    size_t table = (places * sizeof(char*) + 63) / 64 * 64;
+    auto* memory = scratch(table + bytes);
+    auto** at = reinterpret_cast<char**>(memory);
+    memory += table;
+    for (size_t p = 0; p < places; p++) {
+      at[p] = memory;
+      memory += room(p);
     }
     for (size_t i = 0; i < t.constants.size(); i++) {
       auto p = t.inputs + i;
@@ -115,12 +156,16 @@ struct Run {
     for (auto& [p, data] : single) {
       copy(at[p], data, 0, tile, t.widths[p]);
     }
-    for (size_t start = 0; start < size; start += tile) {
-      size_t n = std::min(tile, size - start);
+    auto cursors = read;
+    for (auto& [p, cursor] : cursors) {
+      cursor.seek(begin);
+    }
+    for (size_t start = begin; start < end; start += tile) {
+      size_t n = std::min(tile, end - start);
       for (auto& [p, data] : ordered) {
         at[p] = const_cast<char*>(data) + start * t.widths[p];
       }
-      for (auto& [p, cursor] : read) {
+      for (auto& [p, cursor] : cursors) {
         cursor.read(at[p], n);
       }
       for (auto& s : t.steps) {
@@ -156,10 +201,16 @@ bool donate(const array& in, array& out) {
 Fused::Fused(Stream s, Graph group)
     : Primitive(s), group_(std::move(group)), tiling_(std::make_shared<Tiling>(group_)) {}
 
-void Fused::eval_cpu(const std::vector<array>& inputs, std::vector<array>& outputs) {
-  auto& t = *tiling_;
+void compute(
+    const std::shared_ptr<const Tiling>& tiling, const Stream& s, const std::vector<array>& inputs,
+    std::vector<array>& outputs) {
+  auto& t = *tiling;
   auto& shape = outputs[0].shape();
-  Run run{tiling_, outputs[0].size(), {}, {}, {}};
+  // What runs at once need not be allocated each time.
+  static thread_local Run here;
+  Run later;
+  auto& run = tasks_run_here() ? here : later;
+  run.set(tiling, outputs[0].size());
   // Inputs that all lie in the same dense order are read, and the outputs
   // written, in that order, be it by rows or by columns.
   const array* full = nullptr;
@@ -194,10 +245,8 @@ void Fused::eval_cpu(const std::vector<array>& inputs, std::vector<array>& outpu
   if (run.size == 0) {
     return;
   }
-  auto& encoder = cpu::get_command_encoder(stream());
   for (size_t i = 0; i < inputs.size(); i++) {
     auto& in = inputs[i];
-    encoder.set_input_array(in);
     if (single(in)) {
       run.single.emplace_back(i, in.data<char>());
     } else if (by_columns || (in.flags().row_contiguous && in.size() == run.size)) {
@@ -207,10 +256,17 @@ void Fused::eval_cpu(const std::vector<array>& inputs, std::vector<array>& outpu
     }
   }
   for (size_t o = 0; o < outputs.size(); o++) {
-    encoder.set_output_array(outputs[o]);
     run.ordered.emplace_back(t.inputs + t.constants.size() + o, outputs[o].data<char>());
   }
-  encoder.dispatch(std::move(run));
+  if (tasks_run_here()) {
+    here();
+  } else {
+    mlx::core::cpu::get_command_encoder(s).dispatch(std::move(later));
+  }
+}
+
+void Fused::eval_cpu(const std::vector<array>& inputs, std::vector<array>& outputs) {
+  compute(tiling_, stream(), inputs, outputs);
 }
 
 void Fused::eval_gpu(const std::vector<array>&, std::vector<array>&) {

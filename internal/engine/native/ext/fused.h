@@ -40,6 +40,12 @@ bool elementwise(const Graph::Node& n);
 // dtypes of its inputs.
 std::string has_tiles(const Graph::Node& n, const std::vector<mlx::core::Dtype>& in);
 
+// compute runs a tiling as a task of a stream. Inputs have any shape that broadcasts
+// to that of the outputs, which get their memory here.
+void compute(
+    const std::shared_ptr<const Tiling>& tiling, const Stream& s, const std::vector<array>& inputs,
+    std::vector<array>& outputs);
+
 // Fused computes a group on the CPU. Its inputs are the group's, of any shape
 // that broadcasts to that of the outputs.
 class Fused : public mlx::core::Primitive {

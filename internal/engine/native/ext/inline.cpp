@@ -39,6 +39,10 @@ void queue_used() {
   queued = true;
 }
 
+bool tasks_run_here() {
+  return inlining;
+}
+
 #if defined(__linux__)
 
 using Enqueue = void (*)(scheduler::Scheduler*, Stream, std::function<void()>);

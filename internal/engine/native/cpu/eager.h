@@ -1,0 +1,30 @@
+// Our kernels in the place of MLX's.
+//
+// The entry for eval_cpu in the table of virtual functions of a primitive's class
+// leads to ours, which computes what it can and leaves the rest to MLX's. So every
+// evaluation uses it, whoever asks, and the primitive stays what it is to all else.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "mlx/array.h"
+#include "mlx/primitives.h"
+
+namespace adj::cpu {
+
+using mlx::core::array;
+using mlx::core::Primitive;
+
+using Eval = void (*)(Primitive*, const std::vector<array>&, std::vector<array>&);
+
+// take puts eval in the place of the eval_cpu of the class of p and returns what was
+// there, or null where the table cannot be written.
+Eval take(Primitive& p, Eval eval);
+
+// init takes what there are kernels for, unless ADJOINT_CPU is stock.
+void init();
+
+// The kernels by family, one file each.
+void take_elementwise();
+
+} // namespace adj::cpu
