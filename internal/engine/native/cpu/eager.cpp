@@ -56,6 +56,8 @@ void init() {
     return;
   }
   take_elementwise();
+  take_reductions();
+  take_softmax();
 }
 
 } // namespace adj::cpu

@@ -26,5 +26,7 @@ void init();
 
 // The kernels by family, one file each.
 void take_elementwise();
+void take_reductions();
+void take_softmax();
 
 } // namespace adj::cpu

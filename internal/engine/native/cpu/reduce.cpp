@@ -1,0 +1,268 @@
+// adjoint:flags -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off
+// Sums, products, extremes over axes.
+//
+// How a sum is put together goes by the sizes alone, so its bits do not depend on the
+// number of threads. Half precision is added up in float32.
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <type_traits>
+
+#include "cpu/eager.h"
+#include "cpu/pool.h"
+#include "ext/engine.h"
+#include "ext/tiles.h"
+#include "mlx/allocator.h"
+#include "mlx/backend/cpu/encoder.h"
+
+namespace adj::cpu {
+
+using namespace mlx::core;
+
+namespace {
+
+struct SumOf {
+  static constexpr float first = 0;
+  template <class T> static T f(T a, T b) { return a + b; }
+};
+struct ProdOf {
+  static constexpr float first = 1;
+  template <class T> static T f(T a, T b) { return a * b; }
+};
+// An extreme of values with a NaN is NaN, as in MLX.
+struct MaxOf {
+  template <class T> static T f(T a, T b) { return a != a ? a : (b != b ? b : (a > b ? a : b)); }
+};
+struct MinOf {
+  template <class T> static T f(T a, T b) { return a != a ? a : (b != b ? b : (a < b ? a : b)); }
+};
+
+// Wide is what values of T are combined in.
+template <class T> using Wide = std::conditional_t<
+    std::is_same_v<T, float16_t> || std::is_same_v<T, bfloat16_t>, float, T>;
+
+// A run of values is combined in so many lanes, and a long one run by run.
+constexpr size_t lanes = 64, block = 4096;
+
+template <class Op, class T> ADJ_CLONES Wide<T> run(const T* x, size_t n) {
+  using W = Wide<T>;
+  size_t i = 0;
+  W r = W(x[0]);
+  if (n >= 2 * lanes) {
+    W acc[lanes];
+    for (size_t l = 0; l < lanes; l++) {
+      acc[l] = W(x[l]);
+    }
+    for (i = lanes; i + lanes <= n; i += lanes) {
+      ADJ_LOOP
+      for (size_t l = 0; l < lanes; l++) {
+        acc[l] = Op::f(acc[l], W(x[i + l]));
+      }
+    }
+    for (size_t half = lanes / 2; half > 0; half /= 2) {
+      for (size_t l = 0; l < half; l++) {
+        acc[l] = Op::f(acc[l], acc[l + half]);
+      }
+    }
+    r = acc[0];
+  } else {
+    i = 1;
+  }
+  for (; i < n; i++) {
+    r = Op::f(r, W(x[i]));
+  }
+  return r;
+}
+
+// onto combines the n values of each of count rows with out.
+template <class Op, class T>
+ADJ_CLONES void onto(Wide<T>* out, const T* x, int64_t stride, size_t count, size_t n) {
+  for (size_t r = 0; r < count; r++, x += stride) {
+    ADJ_LOOP
+    for (size_t i = 0; i < n; i++) {
+      out[i] = Op::f(out[i], Wide<T>(x[i]));
+    }
+  }
+}
+
+template <class From, class To> ADJ_CLONES void convert(To* out, const From* x, size_t n) {
+  ADJ_LOOP
+  for (size_t i = 0; i < n; i++) {
+    out[i] = To(x[i]);
+  }
+}
+
+// A Plan is how the axes of a reduction lie in memory: outer ones that are kept,
+// then those that are reduced, then inner ones that are kept and contiguous.
+struct Plan {
+  Shape shape; // of the outer ones
+  Strides strides;
+  size_t outer = 1, count = 1, inner = 1;
+  int64_t stride = 0; // between values, or rows of them, that are combined
+};
+
+// plan returns false for a reduction whose axes lie in another way.
+bool plan(const array& in, const std::vector<int>& axes, Plan& p) {
+  struct Axis {
+    int64_t size, stride;
+    bool reduced;
+  };
+  std::vector<Axis> list;
+  for (int i = 0; i < (int)in.ndim(); i++) {
+    if (in.shape(i) == 1) {
+      continue;
+    }
+    bool reduced = std::find(axes.begin(), axes.end(), i) != axes.end();
+    Axis a{in.shape(i), in.strides(i), reduced};
+    if (!list.empty() && list.back().reduced == reduced && list.back().stride == a.size * a.stride) {
+      list.back() = {list.back().size * a.size, a.stride, reduced};
+    } else {
+      list.push_back(a);
+    }
+  }
+  size_t n = list.size();
+  if (n > 0 && !list[n - 1].reduced) {
+    if (list[n - 1].stride != 1) {
+      return false;
+    }
+    p.inner = list[--n].size;
+  }
+  if (n == 0 || !list[n - 1].reduced || (p.inner == 1 && list[n - 1].stride != 1)) {
+    return false;
+  }
+  p.count = list[n - 1].size;
+  p.stride = list[--n].stride;
+  for (size_t i = 0; i < n; i++) {
+    if (list[i].reduced) {
+      return false;
+    }
+    p.shape.push_back(list[i].size);
+    p.strides.push_back(list[i].stride);
+    p.outer *= list[i].size;
+  }
+  return true;
+}
+
+// place is where outer element i begins.
+int64_t place(const Plan& p, size_t i) {
+  int64_t at = 0;
+  for (size_t k = p.shape.size(); k-- > 0; i /= p.shape[k]) {
+    at += (i % p.shape[k]) * p.strides[k];
+  }
+  return at;
+}
+
+// A thread is worth waking for so many values.
+constexpr size_t grain = 1 << 15;
+
+template <class Op, class T> void rows(const Plan& p, const T* x, T* out) {
+  using W = Wide<T>;
+  size_t blocks = (p.count + block - 1) / block;
+  if (blocks == 1) {
+    split(p.outer, std::max<size_t>(1, grain / p.count), [&](size_t begin, size_t end) {
+      for (size_t i = begin; i < end; i++) {
+        out[i] = T(run<Op>(x + place(p, i), p.count));
+      }
+    });
+    return;
+  }
+  std::unique_ptr<W[]> part(new W[p.outer * blocks]);
+  split(p.outer * blocks, grain / block, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; i++) {
+      size_t from = i % blocks * block;
+      part[i] = run<Op>(x + place(p, i / blocks) + from, std::min(block, p.count - from));
+    }
+  });
+  for (size_t i = 0; i < p.outer; i++) {
+    out[i] = T(run<Op>(&part[i * blocks], blocks));
+  }
+}
+
+template <class Op, class T> void columns(const Plan& p, const T* x, T* out) {
+  using W = Wide<T>;
+  constexpr size_t wide = 512, tall = 256; // a strip of columns, a stack of rows
+  size_t strips = (p.inner + wide - 1) / wide, stacks = (p.count + tall - 1) / tall;
+  size_t units = p.outer * stacks * strips;
+  std::unique_ptr<W[]> part(new W[p.outer * stacks * p.inner]);
+  size_t each_unit = std::min(tall, p.count) * std::min(wide, p.inner);
+  split(units, std::max<size_t>(1, grain / each_unit), [&](size_t begin, size_t end) {
+    for (size_t u = begin; u < end; u++) {
+      size_t strip = u % strips, stack = u / strips % stacks, o = u / strips / stacks;
+      size_t col = strip * wide, row = stack * tall, n = std::min(wide, p.inner - col);
+      auto* from = x + place(p, o) + (int64_t)row * p.stride + col;
+      auto* to = &part[(o * stacks + stack) * p.inner + col];
+      convert(to, from, n);
+      onto<Op>(to, from + p.stride, p.stride, std::min(tall, p.count - row) - 1, n);
+    }
+  });
+  split(p.outer * strips, std::max<size_t>(1, grain / (stacks * std::min(wide, p.inner))), [&](size_t begin, size_t end) {
+    for (size_t u = begin; u < end; u++) {
+      size_t strip = u % strips, o = u / strips, col = strip * wide, n = std::min(wide, p.inner - col);
+      auto* to = &part[o * stacks * p.inner + col];
+      onto<Op>(to, to + p.inner, p.inner, stacks - 1, n);
+      convert(out + o * p.inner + col, to, n);
+    }
+  });
+}
+
+template <class Op, class T> void reduce(const Plan& p, const void* x, void* out) {
+  auto* from = static_cast<const T*>(x);
+  auto* to = static_cast<T*>(out);
+  p.inner == 1 ? rows<Op>(p, from, to) : columns<Op>(p, from, to);
+}
+
+using Reducing = void (*)(const Plan& p, const void* x, void* out);
+
+template <class Op> Reducing of_type(Dtype d) {
+  switch (d.val()) {
+    case Dtype::Val::float16: return reduce<Op, float16_t>;
+    case Dtype::Val::bfloat16: return reduce<Op, bfloat16_t>;
+    case Dtype::Val::float32: return reduce<Op, float>;
+    case Dtype::Val::float64: return reduce<Op, double>;
+    case Dtype::Val::int32: return reduce<Op, int32_t>;
+    default: return nullptr;
+  }
+}
+
+Reducing kernel_of(Reduce::ReduceType type, Dtype in, Dtype out) {
+  if (in != out) {
+    return nullptr;
+  }
+  switch (type) {
+    case Reduce::Sum: return of_type<SumOf>(in);
+    case Reduce::Prod: return of_type<ProdOf>(in);
+    case Reduce::Max: return of_type<MaxOf>(in);
+    case Reduce::Min: return of_type<MinOf>(in);
+    default: return nullptr;
+  }
+}
+
+Eval stock;
+
+void evaluate(Primitive* primitive, const std::vector<array>& inputs, std::vector<array>& outputs) {
+  auto& in = inputs[0];
+  auto& out = outputs[0];
+  auto [type, axes] = static_cast<Reduce*>(primitive)->state();
+  auto kernel = kernel_of(type, in.dtype(), out.dtype());
+  Plan p;
+  if (!kernel || in.size() == 0 || !plan(in, axes, p)) {
+    stock(primitive, inputs, outputs);
+    return;
+  }
+  out.set_data(allocator::malloc(out.nbytes()));
+  auto task = [kernel, p = std::move(p), x = in.data<char>(), y = out.data<char>()] { kernel(p, x, y); };
+  if (tasks_run_here()) {
+    task();
+  } else {
+    mlx::core::cpu::get_command_encoder(primitive->stream()).dispatch(std::move(task));
+  }
+}
+
+} // namespace
+
+void take_reductions() {
+  auto a = sum(array({1.0f, 2.0f}));
+  stock = take(a.primitive(), evaluate);
+}
+
+} // namespace adj::cpu
