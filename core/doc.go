@@ -29,6 +29,11 @@
 //
 //	defer core.Debug(core.DebugOptions{Stacks: true, NaN: true})()
 //
+// On the CPU all processors that the process may run on compute;
+// ADJOINT_NUM_THREADS=n sets how many do. ADJOINT_CPU=stock computes with MLX's
+// kernels in place of Adjoint's, to compare the two. Both are read when the engine
+// opens.
+//
 // The engine is made once by `adjoint setup`; see the README. Importing and
 // building need no engine.
 package core

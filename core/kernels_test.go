@@ -1,0 +1,179 @@
+package core_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/core/random"
+)
+
+// wave are n values without order, between -4 and 4, the same on every machine.
+func wave(n int) []float64 {
+	x := make([]float64, n)
+	for i := range x {
+		x[i] = float64(float32(4 * math.Sin(float64(i)*1.7+float64(i%13))))
+	}
+	return x
+}
+
+func as32(x []float64) []float32 {
+	out := make([]float32, len(x))
+	for i, v := range x {
+		out[i] = float32(v)
+	}
+	return out
+}
+
+// TestReductionsOfEverySize compares sums and extremes over each axis with ones in
+// float64, on both sides of the sizes at which work is cut.
+func TestReductionsOfEverySize(t *testing.T) {
+	for _, shape := range [][3]int{
+		{1, 1, 1}, {1, 1, 127}, {1, 1, 128}, {1, 1, 4096}, {1, 1, 4097}, {1, 1, 300_001}, {3, 5, 7}, {2, 257, 513}, {1, 1025, 3},
+		{7, 3, 4099}, {300, 4, 1}, {1, 40_000, 2}, {64, 128, 10},
+	} {
+		n := shape[0] * shape[1] * shape[2]
+		x := wave(n)
+		a := core.From(as32(x), shape[:]...)
+		for _, axes := range [][]int{{0}, {1}, {2}, {0, 1}, {1, 2}, {0, 2}, {0, 1, 2}} {
+			sum, most, least, size := reduce(x, shape, axes)
+			at := fmt.Sprint(shape, axes)
+			got := core.Data[float32](a.Sum(axes...))
+			require.Len(t, got, len(sum), at)
+			high, low := core.Data[float32](a.Max(axes...)), core.Data[float32](a.Min(axes...))
+			for i := range sum {
+				// A sum in lanes and runs is far better than one after the other.
+				require.InDelta(t, sum[i], got[i], 4e-7*4*math.Sqrt(float64(size))*8, at)
+				require.Equal(t, float32(most[i]), high[i], at)
+				require.Equal(t, float32(least[i]), low[i], at)
+			}
+		}
+	}
+}
+
+// reduce returns the sums and extremes over axes, and how many values are in each.
+func reduce(x []float64, shape [3]int, axes []int) (sum, most, least []float64, size int) {
+	var reduced [3]bool
+	for _, a := range axes {
+		reduced[a] = true
+	}
+	kept := 1
+	for i, d := range shape {
+		if !reduced[i] {
+			kept *= d
+		}
+	}
+	sum, most, least = make([]float64, kept), make([]float64, kept), make([]float64, kept)
+	for i := range kept {
+		most[i], least[i] = math.Inf(-1), math.Inf(1)
+	}
+	for i, v := range x {
+		at := [3]int{i / shape[2] / shape[1], i / shape[2] % shape[1], i % shape[2]}
+		to := 0
+		for k, d := range shape {
+			if !reduced[k] {
+				to = to*d + at[k]
+			}
+		}
+		sum[to] += v
+		most[to], least[to] = max(most[to], v), min(least[to], v)
+	}
+	return sum, most, least, len(x) / kept
+}
+
+// TestSoftmaxOfEverySize compares softmax and logsumexp with ones in float64.
+func TestSoftmaxOfEverySize(t *testing.T) {
+	for _, shape := range [][2]int{{1, 1}, {3, 64}, {2, 127}, {5, 129}, {1, 5000}, {300, 1000}, {4, 1}} {
+		x := wave(shape[0] * shape[1])
+		a := core.From(as32(x), shape[:]...)
+		soft := core.Data[float32](a.Softmax(-1))
+		log := core.Data[float32](a.LogSumExp(-1))
+		for r := range shape[0] {
+			row := x[r*shape[1] : (r+1)*shape[1]]
+			total := 0.0
+			for _, v := range row {
+				total += math.Exp(v)
+			}
+			require.InDelta(t, math.Log(total), log[r], 1e-5, shape)
+			for i, v := range row {
+				require.InEpsilon(t, math.Exp(v)/total, soft[r*shape[1]+i], 2e-6, shape)
+			}
+		}
+	}
+}
+
+// TestWhatIsNoNumber: NaN and infinities pass through reductions and softmax as they
+// do in MLX.
+func TestWhatIsNoNumber(t *testing.T) {
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	for _, n := range []int{4, 200, 9000} {
+		for _, at := range []int{0, n / 2, n - 1} {
+			x := as32(wave(n))
+			x[at] = nan
+			a := core.From(x)
+			for name, y := range map[string]*core.Array{
+				"sum": a.Sum(), "max": a.Max(), "min": a.Min(), "prod": a.Prod(), "logsumexp": a.LogSumExp(), "softmax": a.Softmax(-1).Sum(),
+			} {
+				assert.True(t, math.IsNaN(y.Item()), "%s of %d values, NaN at %d", name, n, at)
+			}
+			x[at] = inf
+			a = core.From(x)
+			assert.Equal(t, math.Inf(1), a.LogSumExp().Item())
+			assert.Equal(t, math.Inf(1), a.Max().Item())
+			x[at] = -inf
+			soft := core.Data[float32](core.From(x).Softmax(-1))
+			assert.Equal(t, float32(0), soft[at])
+		}
+	}
+}
+
+// digests are of the bits of results of every kernel that shares work among threads.
+func digests() map[string]string {
+	x := random.Normal(random.Key(1), core.Float32, 1025, 1031)
+	y := x.T().Mul(x.T().Tanh())
+	out := map[string]string{}
+	for name, a := range map[string]*core.Array{
+		"exp": x.Exp(), "transposed": y, "where": core.Where(x.Greater(y.T()), x, y.T()), "half": x.AsType(core.Float16).Sigmoid(),
+		"sum": x.Sum(), "rows": x.Sum(1), "columns": x.Sum(0), "transposed sum": y.Sum(0), "half sum": x.AsType(core.BFloat16).Sum(),
+		"max": x.Max(0), "softmax": x.Softmax(-1), "logsumexp": x.LogSumExp(1),
+	} {
+		h := fnv.New64a()
+		h.Write(a.Bytes())
+		out[name] = fmt.Sprintf("%x", h.Sum64())
+	}
+	return out
+}
+
+// TestThreadsChangeNoBit runs this test in processes with other numbers of threads.
+func TestThreadsChangeNoBit(t *testing.T) {
+	if os.Getenv("ADJOINT_TEST_DIGESTS") != "" {
+		line, err := json.Marshal(digests())
+		require.NoError(t, err)
+		fmt.Printf("digests %s\n", line)
+		return
+	}
+	want := digests()
+	for _, n := range []string{"1", "2", "3", "7"} {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestThreadsChangeNoBit$")
+		cmd.Env = append(os.Environ(), "ADJOINT_TEST_DIGESTS=1", "ADJOINT_NUM_THREADS="+n)
+		out, err := cmd.Output()
+		require.NoError(t, err)
+		var got map[string]string
+		for scan := bufio.NewScanner(strings.NewReader(string(out))); scan.Scan(); {
+			if line, ok := strings.CutPrefix(scan.Text(), "digests "); ok {
+				require.NoError(t, json.Unmarshal([]byte(line), &got))
+			}
+		}
+		require.Equal(t, want, got, "%s threads", n)
+	}
+}
