@@ -33,7 +33,7 @@ func (b *builder) forwardBLAS(ctx context.Context) error {
 	}
 	// Both hold every function, so that it does not matter in which one libmlx looks first.
 	for _, soname := range []string{b.needs.BLAS, b.needs.LAPACK} {
-		err := b.cxx.build(ctx, soname, b.log, "-x", "c", "-O2", "-fPIC", "-shared", filepath.Join(dir, "forward.c"),
+		err := b.compile(ctx, soname, "-x", "c", "-O2", "-fPIC", "-shared", filepath.Join(dir, "forward.c"),
 			"-x", "none", "-Wl,-soname,"+soname, "-Wl,-z,defs", "-Wl,-rpath,$ORIGIN", "-Wl,-rpath-link,"+b.lib,
 			"-L", b.lib, "-lscipy_openblas", "-o", filepath.Join(b.lib, soname))
 		if err != nil {

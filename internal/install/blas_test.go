@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/adjoint-go/adjoint/internal/cxx"
 	"github.com/adjoint-go/adjoint/internal/engine/native"
 )
 
@@ -53,7 +54,7 @@ func TestForwardersAnswerUnderTheReferenceNames(t *testing.T) {
 	require.NoError(t, fakeSite(site))
 	b := &builder{
 		backend: native.CPU, stage: stage, lib: filepath.Join(stage, "mlx", "lib"), log: filepath.Join(stage, "log"),
-		src: filepath.Join(stage, "src"), cxx: &compiler{command: []string{"c++"}}, progress: newProgress(io.Discard),
+		src: filepath.Join(stage, "src"), cxx: &cxx.Compiler{Command: []string{"c++"}}, progress: newProgress(io.Discard),
 	}
 	require.NoError(t, unpack(b.src))
 	require.NoError(t, b.arrange(site))

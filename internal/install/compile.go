@@ -131,7 +131,7 @@ func (b *builder) compileUnit(ctx context.Context, u unit, object string) error 
 		args = append(args, "-I", filepath.Join(b.stage, "mlx", "include", "metal_cpp"))
 	}
 	args = append(args, "-c", filepath.Join(b.src, filepath.FromSlash(u.source)), "-o", object)
-	return b.cxx.build(ctx, u.source, b.log, args...)
+	return b.compile(ctx, u.source, args...)
 }
 
 // link makes a library that finds libmlx beside itself. A symbol that nothing defines is found here, on Linux by
@@ -145,7 +145,7 @@ func (b *builder) link(ctx context.Context, name string, objects []string) error
 	}
 	args = append(args, objects...)
 	args = append(args, "-L", b.lib, "-lmlx", "-o", filepath.Join(b.lib, name))
-	return b.cxx.build(ctx, name, b.log, args...)
+	return b.compile(ctx, name, args...)
 }
 
 // parallel runs f(0) … f(n-1), as many at once as there are processors, and returns the first error; the rest is then

@@ -4,23 +4,16 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/adjoint-go/adjoint/internal/cxx"
 	"github.com/adjoint-go/adjoint/internal/engine/native"
 )
 
 // CompilerError says that the machine has no C++20 compiler.
-type CompilerError struct {
-	Tried  []string
-	Detail string // what the last one said
-}
+type CompilerError struct{ Err *cxx.NotFoundError }
 
-func (e *CompilerError) Error() string {
-	detail := ""
-	if e.Detail != "" {
-		detail = " (" + e.Detail + ")"
-	}
-	return fmt.Sprintf("adjoint setup: no C++20 compiler: tried %s%s; install g++ 11 or clang++ 14 or newer, or name one in CXX",
-		strings.Join(e.Tried, ", "), detail)
-}
+func (e *CompilerError) Error() string { return "adjoint setup: " + e.Err.Error() }
+
+func (e *CompilerError) Unwrap() error { return e.Err }
 
 // CompileError says that a native source did not compile or link.
 type CompileError struct {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/adjoint-go/adjoint/internal/cxx"
 	"github.com/adjoint-go/adjoint/internal/engine/native"
 )
 
@@ -44,7 +45,7 @@ type builder struct {
 	src      string // below scratch: the native sources
 	lib      string // below stage: the libraries
 	log      string
-	cxx      *compiler
+	cxx      *cxx.Compiler
 	needs    *blasNeeds // nil on macOS, whose BLAS is the system's
 	official *native.Official
 	progress *progress

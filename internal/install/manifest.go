@@ -19,7 +19,7 @@ func (b *builder) manifest() (*native.Manifest, error) {
 		Key:       native.Key(b.backend),
 		Backend:   b.backend,
 		MLX:       native.MLXVersion,
-		Compiler:  b.cxx.version,
+		Compiler:  b.cxx.Version,
 		Flags:     native.CompileFlags(),
 		Installed: time.Now().UTC(),
 		Official:  b.official,

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/adjoint-go/adjoint/internal/cxx"
 	"github.com/adjoint-go/adjoint/internal/engine/native"
 )
 
@@ -44,7 +45,7 @@ func (b *builder) useOfficial(ctx context.Context, prefix string) error {
 	slices.Sort(names)
 	names = slices.Compact(names)
 	if said, err := b.checkNames(ctx, prefix, nil); err != nil {
-		return &OfficialError{Prefix: prefix, Why: "its headers do not compile: " + firstError(said)}
+		return &OfficialError{Prefix: prefix, Why: "its headers do not compile: " + cxx.FirstError(said)}
 	}
 	differ, err := b.differing(ctx, prefix, names)
 	if err != nil {
@@ -132,7 +133,7 @@ func (b *builder) checkNames(ctx context.Context, prefix string, names []string)
 	for _, name := range names {
 		args = append(args, "-DADJ_CHECK_"+name)
 	}
-	return b.cxx.run(ctx, append(args, filepath.Join(b.src, filepath.FromSlash(native.CheckUnit)))...)
+	return b.cxx.Run(ctx, append(args, filepath.Join(b.src, filepath.FromSlash(native.CheckUnit)))...)
 }
 
 func officialLibrary(prefix string) string {

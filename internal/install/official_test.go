@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/adjoint-go/adjoint/internal/cxx"
 	"github.com/adjoint-go/adjoint/internal/engine/native"
 )
 
@@ -40,7 +41,7 @@ func officialPrefixOf(t *testing.T, change func(header string) string, functions
 	}
 	require.NoError(t, cc(filepath.Join(prefix, "lib", "libmlxc.so"), text.String()))
 	require.NoError(t, unpack(src))
-	return &builder{src: src, cxx: &compiler{command: []string{"c++"}}}, prefix
+	return &builder{src: src, cxx: &cxx.Compiler{Command: []string{"c++"}}}, prefix
 }
 
 func checkedNames(t *testing.T) []string {
@@ -88,7 +89,7 @@ func TestDifferingByHalves(t *testing.T) {
 	b, prefix := officialPrefixOf(t, change, []string{needed})
 	mute := filepath.Join(t.TempDir(), "c++")
 	require.NoError(t, os.WriteFile(mute, []byte("#!/bin/sh\nexec c++ \"$@\" 2>/dev/null\n"), 0o755))
-	b.cxx.command = []string{mute}
+	b.cxx.Command = []string{mute}
 	got, err := b.differing(t.Context(), prefix, []string{"mlx_abs", "mlx_add", "mlx_subtract", "mlx_multiply"})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"mlx_add"}, got)
