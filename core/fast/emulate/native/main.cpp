@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 
 #include <fcntl.h>
 #include <linux/seccomp.h>
@@ -49,7 +50,8 @@ static void out(const char* format, ...) {
   out("kind=%s\nop=%s\nregion=%d\noffset=%lld\nsize=%llu\nn=%lld\nm=%lld\nline=%d\ntext=%s\n", r.kind, r.op, r.region, (long long)r.offset,
       (unsigned long long)r.size, (long long)r.n, (long long)r.m, r.line, r.text);
   if (r.region >= 0) {
-    out("bytes=%llu\ngroup=%d\n", (unsigned long long)regions[r.region].bytes, int(regions[r.region].group));
+    const Region& g = regions[r.region];
+    out("bytes=%llu\nelem=%u\ngroup=%d\nsite=%d\n", (unsigned long long)g.bytes, g.elem, int(g.group), g.site);
   }
   out("pc=%d\n", r.pc);
   if (l != nullptr) {
@@ -130,6 +132,7 @@ static void say(const char* what) {
 
 static void set_up(const char* dir) {
   static uint64_t plan[16 + 4 * max_regions];
+  float value;
   if (chdir(dir) != 0) {
     say("folder");
   }
@@ -146,20 +149,26 @@ static void set_up(const char* dir) {
       list[i] = uint32_t(next(p, end));
     }
   }
+  bool fill = next(p, end) != 0;
+  auto bits = uint32_t(next(p, end));
+  memcpy(&value, &bits, sizeof value);
   if (!reserve()) {
     say("address space");
   }
   for (uint64_t i = 0, regions = next(p, end); i < regions; i++) {
     char path[32];
     snprintf(path, sizeof path, "r%d", int(i));
-    uint64_t bytes = next(p, end), granule = next(p, end), writable = next(p, end), initial = next(p, end);
-    if (!add_region(path, bytes, uint32_t(granule), writable != 0, initial != 0)) {
+    uint64_t bytes = next(p, end), elem = next(p, end), writable = next(p, end), initial = next(p, end);
+    if (!add_region(path, bytes, uint32_t(elem), writable != 0, initial != 0)) {
       say("buffer");
     }
   }
   report_fd = open("report", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (report_fd < 0 || !reserve_group_memory() || !make_fibers() || !watch_signals(limit)) {
     say("set up");
+  }
+  if (fill) {
+    emu_fill(value);
   }
 }
 

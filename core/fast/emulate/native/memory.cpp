@@ -41,14 +41,15 @@ static Cell* reserve_cells(size_t n) {
   return p == MAP_FAILED ? nullptr : static_cast<Cell*>(p);
 }
 
-bool add_region(const char* path, size_t bytes, uint32_t granule, bool writable, bool initial) {
+bool add_region(const char* path, size_t bytes, uint32_t elem, bool writable, bool initial) {
   if (buffers + max_group_variables >= max_regions || bytes > slot_bytes / 2) {
     return false;
   }
   Region& r = regions[buffers];
   r.start = slot_start(buffers++);
   r.bytes = bytes;
-  r.granule = granule;
+  r.elem = elem;
+  r.granule = elem < 4 ? elem : 4;
   r.writable = writable;
   r.initial = initial;
   if (bytes == 0) {
@@ -240,7 +241,7 @@ void atomic_access(const void* p, size_t bytes, bool reads, bool writes) {
   access(p, bytes, reads, writes, true, true, __builtin_return_address(0));
 }
 
-void* group_variable(const void* id, size_t bytes, size_t align) {
+void* group_variable(int site, const void* id, size_t bytes, size_t elem, size_t align) {
   int i = 0;
   while (i < group_variables && group_ids[i] != id) {
     i++;
@@ -257,12 +258,16 @@ void* group_variable(const void* id, size_t bytes, size_t align) {
     group_ids[i] = id;
     group_variables++;
     r.bytes = bytes;
+    r.site = site;
+    r.elem = uint32_t(elem);
     r.granule = align < 4 ? uint32_t(align) : 4;
   }
   return reinterpret_cast<void*>(r.start);
 }
 
 void* buffer(int i) { return reinterpret_cast<void*>(regions[i].start); }
+
+size_t buffer_bytes(int i) { return regions[i].bytes; }
 
 void find_unwritten() {
   for (int i = 0; i < buffers; i++) {

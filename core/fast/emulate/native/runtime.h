@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #if defined(__clang__)
 #define EMU_CALL __attribute__((noinline, noduplicate))
@@ -21,6 +22,7 @@ struct Thread {
 };
 
 void* buffer(int i);
+size_t buffer_bytes(int i);
 
 enum : uint32_t { fence_device = 1, fence_group = 2 };
 EMU_CALL void group_barrier(uint32_t fences);
@@ -38,7 +40,7 @@ EMU_CALL Gathered exchange(const void* value, size_t bytes);
 // Before an atomic operation. The value itself is then changed by code that is not watched.
 EMU_CALL void atomic_access(const void* p, size_t bytes, bool reads, bool writes);
 
-EMU_CALL void* group_variable(const void* id, size_t bytes, size_t align);
+EMU_CALL void* group_variable(int site, const void* id, size_t bytes, size_t elem, size_t align);
 
 // A threadgroup variable: `float (&tile)[16] = emu::shared<1>{};`
 template <int Site>
@@ -46,10 +48,12 @@ struct shared {
   template <typename T>
   EMU operator T&() const {
     static const char id = 0;
-    return *static_cast<T*>(group_variable(&id, sizeof(T), alignof(T)));
+    return *static_cast<T*>(group_variable(Site, &id, sizeof(T), sizeof(std::remove_all_extents_t<T>), alignof(T)));
   }
 };
 
 } // namespace emu
 
-void emu_kernel(const emu::Thread& t); // the kernel's own unit defines it
+// The kernel's own unit defines these: one thread's run, and what gives every output its initial value.
+void emu_kernel(const emu::Thread& t);
+void emu_fill(float value);

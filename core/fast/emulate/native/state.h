@@ -32,7 +32,9 @@ struct Cell {
 struct Region {
   uintptr_t start = 0;
   size_t bytes = 0;
+  uint32_t elem = 1;    // bytes per element
   uint32_t granule = 1; // bytes per cell
+  int site = 0;         // which threadgroup variable
   bool writable = false;
   bool initial = false; // holds values before any write
   bool group = false;   // threadgroup memory
@@ -84,7 +86,7 @@ extern Pc last_pc; // of the last access
 
 // Memory.
 bool reserve();
-bool add_region(const char* path, size_t bytes, uint32_t granule, bool writable, bool initial);
+bool add_region(const char* path, size_t bytes, uint32_t elem, bool writable, bool initial);
 bool reserve_group_memory();
 void settle(); // looks whether a second write changed what the first one wrote
 void find_unwritten();
