@@ -155,6 +155,9 @@ func (k Kernel) compileError(ctx context.Context, said string, err error) error 
 		return k.systemError(ctx, "the compiler does not run: "+err.Error())
 	}
 	e := k.fault(ErrCompile, "")
+	if e.Line, e.Detail = unbalanced(k.Source); e.Line > 0 {
+		return e
+	}
 	for _, m := range diagnosis.FindAllStringSubmatch(said, -1) {
 		file, text := path.Base(m[1]), m[3]
 		message, is := strings.CutPrefix(text, "error: ")
@@ -162,9 +165,9 @@ func (k Kernel) compileError(ctx context.Context, said string, err error) error 
 			message, is = fatal, true
 		}
 		if is && e.Detail == "" {
-			e.Detail = strings.TrimPrefix(strings.ReplaceAll(message, "metal::", ""), "static assertion failed: ")
+			e.Detail = plain(message)
 		}
-		if (file == kernelFile || file == headerFile) && (e.Line == 0 || is && e.Detail != "" && strings.HasSuffix(message, e.Detail)) {
+		if (file == kernelFile || file == headerFile) && e.Line == 0 {
 			e.Line, _ = strconv.Atoi(m[2])
 			e.Header = file == headerFile
 		}
@@ -177,6 +180,14 @@ func (k Kernel) compileError(ctx context.Context, said string, err error) error 
 	}
 	e.Line = k.inside(e.Line, e.Header)
 	return e
+}
+
+var vectors = regexp.MustCompile(`\bvec<(\w+), (\d)>`)
+
+// plain puts what the compiler said in Metal's words.
+func plain(message string) string {
+	message = strings.TrimPrefix(strings.ReplaceAll(message, "metal::", ""), "static assertion failed: ")
+	return vectors.ReplaceAllString(message, "$1$2")
 }
 
 // inside keeps a line that the compiler saw beyond the end of a text, such as

@@ -28,6 +28,9 @@ var (
 // refuses what it needs.
 var ErrSystem = errors.New("emulate: not on this machine")
 
+// ErrNoMetal is returned for a plugin's kernel that has no Metal source.
+var ErrNoMetal = errors.New("it has no Metal source")
+
 // Error says what is wrong with a kernel, and where.
 type Error struct {
 	Kernel string

@@ -86,7 +86,7 @@ func (k Kernel) judge(program, dir string, u *unit, l Launch) error {
 	}
 	r := readReport(string(text))
 	if !r.complete {
-		return k.fault(ErrCrash, "its process ended without a word: it asked the system for something, which a kernel must not")
+		return k.fault(ErrCrash, "its process ended in the middle of its report")
 	}
 	if r.kind == "done" {
 		return nil
@@ -132,7 +132,7 @@ func (r report) explain(u *unit, l Launch, on string) (error, string) {
 	case "stray":
 		return ErrBounds, fmt.Sprintf("%s %d bytes where there is no buffer", does, r.size)
 	case "array":
-		return ErrBounds, fmt.Sprintf("index %d of %s", r.n, strings.Trim(strings.ReplaceAll(r.text, "metal::", ""), "'"))
+		return ErrBounds, fmt.Sprintf("index %d of %s", r.n, plain(strings.Trim(r.text, "'")))
 	case "readonly":
 		return ErrReadOnly, "writes " + r.element(u)
 	case "misaligned":

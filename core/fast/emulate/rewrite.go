@@ -253,3 +253,24 @@ func (r *rewriter) declares() (name int, ok bool) {
 	}
 	return 0, false
 }
+
+// unbalanced finds a brace without its other half. A compiler notices it only
+// somewhere behind.
+func unbalanced(src string) (line int, why string) {
+	var open []int
+	for _, t := range scan(src) {
+		switch t.text {
+		case "{":
+			open = append(open, t.line)
+		case "}":
+			if len(open) == 0 {
+				return t.line, "the } closes the kernel's function"
+			}
+			open = open[:len(open)-1]
+		}
+	}
+	if len(open) > 0 {
+		return open[len(open)-1], "the { is never closed"
+	}
+	return 0, ""
+}

@@ -123,16 +123,6 @@ EMU float smoothstep(float a, float b, float x) {
 EMU half smoothstep(half a, half b, half x) { return half(smoothstep(float(a), float(b), float(x))); }
 EMU_ON_VECTORS3(smoothstep)
 
-// precise:: and fast:: have the functions whose accuracy they choose.
-#define EMU_USE(name, e) using metal::name;
-namespace precise {
-EMU_FLOATS1(EMU_USE) EMU_FLOATS2(EMU_USE) EMU_FLOATS3(EMU_USE)
-} // namespace precise
-namespace fast {
-EMU_FLOATS1(EMU_USE) EMU_FLOATS2(EMU_USE) EMU_FLOATS3(EMU_USE)
-} // namespace fast
-#undef EMU_USE
-
 #define EMU_TEST1(name, e)                              \
   EMU bool name(float x) { return e; }                  \
   EMU bool name(half x) { return name(float(x)); }      \
@@ -162,6 +152,21 @@ EMU_FLOAT3(clamp, __builtin_fminf(__builtin_fmaxf(x, y), z))
 EMU_FLOAT3(min3, __builtin_fminf(__builtin_fminf(x, y), z))
 EMU_FLOAT3(max3, __builtin_fmaxf(__builtin_fmaxf(x, y), z))
 EMU_FLOAT3(median3, __builtin_fmaxf(__builtin_fminf(x, y), __builtin_fminf(__builtin_fmaxf(x, y), z)))
+
+// precise:: and fast:: have the functions whose accuracy they choose.
+#define EMU_USE(name, e) using metal::name;
+#define EMU_NAMES                                                                                                  \
+  EMU_FLOATS1(EMU_USE) EMU_FLOATS2(EMU_USE) EMU_FLOATS3(EMU_USE)                                                   \
+  using metal::abs, metal::clamp, metal::frexp, metal::ldexp, metal::max, metal::max3, metal::median3, metal::min, \
+      metal::min3, metal::mix, metal::modf, metal::sign, metal::sincos, metal::smoothstep, metal::step;
+namespace precise {
+EMU_NAMES
+} // namespace precise
+namespace fast {
+EMU_NAMES
+} // namespace fast
+#undef EMU_NAMES
+#undef EMU_USE
 
 namespace bits {
 // The double-width product, and how often a bit pattern is turned round.

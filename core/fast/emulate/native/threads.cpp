@@ -185,7 +185,7 @@ static bool meet(int simd) {
   if (why == Wait::simd_barrier && absent != nullptr) {
     diverged(*at, *absent, __builtin_popcount(mask), n);
   }
-  for (int i = 0; i < n; i++) {
+  for (int i = 0; i < simd_width; i++) {
     if (mask >> i & 1) {
       memcpy(gathered[simd][i], first[i].deposit, first[i].deposited);
       first[i].wait = Wait::ready;

@@ -86,6 +86,7 @@ struct swizzle {
   EMU operator vec<T, K>() const;
   EMU swizzle& operator=(vec<T, K> v);
   EMU swizzle& operator=(const swizzle& s) { return *this = vec<T, K>(s); }
+  EMU T operator[](size_t i) const { return lanes[at(int(i))]; }
 #define EMU_OP(op) \
   template <typename U> \
   EMU swizzle& operator op##=(const U& v);
