@@ -23,7 +23,7 @@ import (
 // its run time, which is not linked, is ours. Nothing may move or double a call,
 // since where a thread waits is told by its address.
 var kernelFlags = []string{
-	"-std=c++17", "-Og", "-g", "-w", "-fmax-errors=1", "-fdiagnostics-color=never",
+	"-std=c++17", "-Og", "-g1", "-w", "-fmax-errors=1", "-fdiagnostics-color=never",
 	"-fsanitize=thread", "-fsanitize=bounds,integer-divide-by-zero,return",
 	"-fno-reorder-blocks", "-fno-finite-loops", "-fno-strict-aliasing", "-fwrapv", "-ffp-contract=off",
 	"-fno-exceptions", "-fno-rtti", "-fsigned-char", "-fno-stack-protector", "-U_FORTIFY_SOURCE",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync"
 	"testing"
 	"time"
 
@@ -320,4 +321,65 @@ func TestNoCompiler(t *testing.T) {
 	t.Setenv("CXX", "/nowhere/c++")
 	_, err := kernel("y[0] = 1;").Run(t.Context(), emulate.Launch{Grid: [3]int{1, 1, 1}, Group: [3]int{1, 1, 1}, Outputs: []spec.Type{f32(1)}}, ramp(1))
 	assert.ErrorContains(t, err, "no C++20 compiler")
+}
+
+// Helpers take pointers of every address space; constants stand before them.
+func TestHeader(t *testing.T) {
+	k := kernel(`threadgroup float part[8];
+thread float mine = 0;
+load(part, x, thread_position_in_grid.x, mine);
+threadgroup_barrier(mem_flags::mem_threadgroup);
+float next[2] = {part[(thread_position_in_grid.x + 1) % 8], mine};
+y[thread_position_in_grid.x] = total(next) * weights[2] * scale;`)
+	k.Header = `#include <metal_stdlib>
+#pragma METAL internals : enable
+using namespace metal;
+constant float weights[3] = {1, 2, 4};
+constexpr constant float scale = 0.25;
+template <typename P>
+METAL_FUNC void load(threadgroup P* part, const device P* x, uint i, thread P& mine) {
+  part[i] = x[i];
+  mine = x[i] * 10;
+}
+float total(const thread float* v) { return v[0] + v[1]; }
+`
+	l := emulate.Launch{Grid: [3]int{8, 1, 1}, Group: [3]int{8, 1, 1}, Outputs: []spec.Type{f32(8)}}
+	x, _ := spec.Values[float32](ramp(8))
+	for i, y := range run[float32](t, k, l, ramp(8)) {
+		assert.Equal(t, x[(i+1)%8]+10*x[i], y)
+	}
+}
+
+// The line of an error may be one of the header.
+func TestErrorsInTheHeader(t *testing.T) {
+	l := emulate.Launch{Grid: [3]int{4, 1, 1}, Group: [3]int{4, 1, 1}, Outputs: []spec.Type{f32(4)}}
+	for header, want := range map[string]string{
+		"\nfloat at(const device float* x, uint i) {\n  return x[i + 1];\n}\n":                        "header line 3: out of bounds: reads x[4]",
+		"float at(const device float* x, uint i) {\n  return x +;\n}\n":                               "header line 2: does not compile",
+		"float at(const device float* x, uint i) {\n  return i > 1000000 ? x[0] : 1 + at(x, i);\n}\n": "header line 1: too much memory",
+		"float at(const device float* x, uint i) {\n  int a[2] = {1, 2};\n  return a[i];\n}\n":        "header line 3: out of bounds: index 2 of int [2]",
+	} {
+		k := kernel("y[thread_position_in_grid.x] = at(x, thread_position_in_grid.x);")
+		k.Header = header
+		_, err := k.Run(t.Context(), l, ramp(4))
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+// Kernels may be run by many goroutines at once, also when all need compiling.
+func TestConcurrentRuns(t *testing.T) {
+	t.Setenv("ADJOINT_HOME", t.TempDir())
+	l := emulate.Launch{Grid: [3]int{4, 1, 1}, Group: [3]int{4, 1, 1}, Outputs: []spec.Type{f32(4)}}
+	var wg sync.WaitGroup
+	for i := range 6 {
+		wg.Go(func() {
+			k := kernel(fmt.Sprintf("y[thread_position_in_grid.x] = %d;", i/2))
+			out, err := k.Run(t.Context(), l, ramp(4))
+			if assert.NoError(t, err) {
+				y, _ := spec.Values[float32](out[0])
+				assert.Equal(t, float32(i/2), y[3])
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -43,26 +43,26 @@ var typeNames = map[spec.DType]string{
 // The attributes of a thread that MLX makes arguments when the source mentions
 // them, with how the emulator gets them.
 var attributes = []struct{ name, typ, value string }{
-	{"dispatch_quadgroups_per_threadgroup", "uint", "count(t.dispatch_threads_per_threadgroup, 4)"},
-	{"dispatch_simdgroups_per_threadgroup", "uint", "count(t.dispatch_threads_per_threadgroup, 32)"},
-	{"dispatch_threads_per_threadgroup", "uint3", "three(t.dispatch_threads_per_threadgroup)"},
+	{"dispatch_quadgroups_per_threadgroup", "uint", "emu::count(emu_thread.dispatch_threads_per_threadgroup, 4)"},
+	{"dispatch_simdgroups_per_threadgroup", "uint", "emu::count(emu_thread.dispatch_threads_per_threadgroup, 32)"},
+	{"dispatch_threads_per_threadgroup", "uint3", "emu::three(emu_thread.dispatch_threads_per_threadgroup)"},
 	{"grid_origin", "uint3", "uint3(0u)"},
-	{"grid_size", "uint3", "three(t.threads_per_grid)"},
-	{"quadgroup_index_in_threadgroup", "uint", "t.thread_index_in_threadgroup / 4"},
-	{"quadgroups_per_threadgroup", "uint", "count(t.threads_per_threadgroup, 4)"},
-	{"simdgroup_index_in_threadgroup", "uint", "t.thread_index_in_threadgroup / 32"},
-	{"simdgroups_per_threadgroup", "uint", "count(t.threads_per_threadgroup, 32)"},
+	{"grid_size", "uint3", "emu::three(emu_thread.threads_per_grid)"},
+	{"quadgroup_index_in_threadgroup", "uint", "emu_thread.thread_index_in_threadgroup / 4"},
+	{"quadgroups_per_threadgroup", "uint", "emu::count(emu_thread.threads_per_threadgroup, 4)"},
+	{"simdgroup_index_in_threadgroup", "uint", "emu_thread.thread_index_in_threadgroup / 32"},
+	{"simdgroups_per_threadgroup", "uint", "emu::count(emu_thread.threads_per_threadgroup, 32)"},
 	{"thread_execution_width", "uint", "32u"},
-	{"thread_index_in_quadgroup", "uint", "t.thread_index_in_threadgroup % 4"},
-	{"thread_index_in_simdgroup", "uint", "t.thread_index_in_threadgroup % 32"},
-	{"thread_index_in_threadgroup", "uint", "t.thread_index_in_threadgroup"},
-	{"thread_position_in_grid", "uint3", "three(t.thread_position_in_grid)"},
-	{"thread_position_in_threadgroup", "uint3", "three(t.thread_position_in_threadgroup)"},
-	{"threadgroup_position_in_grid", "uint3", "three(t.threadgroup_position_in_grid)"},
-	{"threadgroups_per_grid", "uint3", "three(t.threadgroups_per_grid)"},
-	{"threads_per_grid", "uint3", "three(t.threads_per_grid)"},
+	{"thread_index_in_quadgroup", "uint", "emu_thread.thread_index_in_threadgroup % 4"},
+	{"thread_index_in_simdgroup", "uint", "emu_thread.thread_index_in_threadgroup % 32"},
+	{"thread_index_in_threadgroup", "uint", "emu_thread.thread_index_in_threadgroup"},
+	{"thread_position_in_grid", "uint3", "emu::three(emu_thread.thread_position_in_grid)"},
+	{"thread_position_in_threadgroup", "uint3", "emu::three(emu_thread.thread_position_in_threadgroup)"},
+	{"threadgroup_position_in_grid", "uint3", "emu::three(emu_thread.threadgroup_position_in_grid)"},
+	{"threadgroups_per_grid", "uint3", "emu::three(emu_thread.threadgroups_per_grid)"},
+	{"threads_per_grid", "uint3", "emu::three(emu_thread.threads_per_grid)"},
 	{"threads_per_simdgroup", "uint", "32u"},
-	{"threads_per_threadgroup", "uint3", "three(t.threads_per_threadgroup)"},
+	{"threads_per_threadgroup", "uint3", "emu::three(emu_thread.threads_per_threadgroup)"},
 }
 
 // write makes the C++ of a kernel: its header, a signature as MLX writes it, its
@@ -97,14 +97,13 @@ func (k Kernel) write(l Launch, in []spec.Tensor) (*unit, error) {
 	u.text = fmt.Sprintf(`#include "metal.h"
 #line 1 "%s"
 %s
+#line 1 "signature"
 %svoid custom_kernel_%s(%s) {
 #line 1 "%s"
 %s
 }
-static uint3 three(const uint32_t* v) { return uint3(v[0], v[1], v[2]); }
-static uint count(const uint32_t* v, uint width) { return (v[0] * v[1] * v[2] + width - 1) / width; }
-void emu_kernel(const emu::Thread& t) { custom_kernel_%s%s(%s); }
-void emu_fill(float value) {
+void emu_kernel(const emu::Thread& emu_thread) { custom_kernel_%s%s(%s); }
+void emu_fill(float emu_value) {
 %s}
 `, headerFile, header, declared, k.Name, strings.Join(params, ", "), kernelFile, body, k.Name, given, strings.Join(values, ", "), u.fill(l))
 	return u, nil
@@ -168,8 +167,7 @@ func (u *unit) fill(l Launch) string {
 	var b strings.Builder
 	first := len(u.regions) - len(l.Outputs)
 	for i, t := range l.Outputs {
-		fmt.Fprintf(&b, "  for (size_t i = 0; i < emu::buffer_bytes(%d) / %d; i++) ((%s*)emu::buffer(%d))[i] = (%s)value;\n",
-			first+i, t.DType.Size(), typeNames[t.DType], first+i, typeNames[t.DType])
+		fmt.Fprintf(&b, "  emu::fill<%s>(%d, emu_value);\n", typeNames[t.DType], first+i)
 	}
 	return b.String()
 }

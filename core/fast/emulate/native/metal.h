@@ -156,3 +156,16 @@ struct ConditionalType {
 };
 template <typename U, typename T>
 EMU U cast_to(T x) { return static_cast<U>(x); }
+
+// What the call of a kernel needs.
+namespace emu {
+EMU uint3 three(const uint32_t* v) { return uint3(v[0], v[1], v[2]); }
+EMU uint count(const uint32_t* v, uint width) { return (v[0] * v[1] * v[2] + width - 1) / width; }
+template <typename T>
+EMU void fill(int region, float value) {
+  auto* p = static_cast<T*>(buffer(region));
+  for (size_t i = 0; i < buffer_bytes(region) / sizeof(T); i++) {
+    p[i] = T(value);
+  }
+}
+} // namespace emu
