@@ -29,6 +29,9 @@ var kernelFlags = []string{
 	"-fno-exceptions", "-fno-rtti", "-fsigned-char", "-fno-stack-protector", "-U_FORTIFY_SOURCE",
 }
 
+// Clang leaves the reads of x += y unwatched unless asked.
+var clangFlags = []string{"-mllvm", "-tsan-instrument-read-before-write=1"}
+
 // Flags of the run time. Jumps between stacks are not what a fortified longjmp
 // expects.
 var runtimeFlags = []string{"-std=c++17", "-O2", "-w", "-fno-exceptions", "-fno-stack-protector", "-fno-strict-aliasing", "-U_FORTIFY_SOURCE"}
@@ -75,7 +78,7 @@ func (k Kernel) build(ctx context.Context, u *unit) (string, error) {
 	}
 	src, digest := sources()
 	base := []string{strings.Join(c.Command, " "), c.Version, digest}
-	program := filepath.Join(cache, key(base, kernelFlags, runtimeFlags, []string{u.text}))
+	program := filepath.Join(cache, key(base, flagsFor(c), runtimeFlags, []string{u.text}))
 	now := time.Now()
 	if os.Chtimes(program, now, now) == nil {
 		return program, nil
@@ -92,6 +95,13 @@ func (k Kernel) build(ctx context.Context, u *unit) (string, error) {
 	}
 	prune(cache)
 	return program, nil
+}
+
+func flagsFor(c *cxx.Compiler) []string {
+	if strings.Contains(c.Version, "clang") {
+		return slices.Concat(kernelFlags, clangFlags)
+	}
+	return kernelFlags
 }
 
 func key(lists ...[]string) string {
@@ -113,7 +123,7 @@ func (k Kernel) compile(ctx context.Context, c *cxx.Compiler, scratch string, u 
 		return fmt.Errorf("emulate: %w", err)
 	}
 	made := filepath.Join(scratch, "kernel.o")
-	said, err := c.Run(ctx, slices.Concat(kernelFlags, []string{"-I", src, "-c", unit, "-o", made})...)
+	said, err := c.Run(ctx, slices.Concat(flagsFor(c), []string{"-I", src, "-c", unit, "-o", made})...)
 	if err != nil {
 		return k.compileError(ctx, said, err)
 	}
@@ -182,11 +192,15 @@ func (k Kernel) compileError(ctx context.Context, said string, err error) error 
 	return e
 }
 
-var vectors = regexp.MustCompile(`\bvec<(\w+), (\d)>`)
+var (
+	vectors   = regexp.MustCompile(`\bvec<(\w+), (\d)>`)
+	assertion = regexp.MustCompile(`^static.assert.*?(?:: |")([^"]*)"?$`)
+)
 
 // plain puts what the compiler said in Metal's words.
 func plain(message string) string {
-	message = strings.TrimPrefix(strings.ReplaceAll(message, "metal::", ""), "static assertion failed: ")
+	message = strings.ReplaceAll(strings.ReplaceAll(message, "metal::", ""), " [", "[")
+	message = assertion.ReplaceAllString(message, "$1")
 	return vectors.ReplaceAllString(message, "$1$2")
 }
 

@@ -357,7 +357,7 @@ func TestErrorsInTheHeader(t *testing.T) {
 		"\nfloat at(const device float* x, uint i) {\n  return x[i + 1];\n}\n":                        "header line 3: out of bounds: reads x[4]",
 		"float at(const device float* x, uint i) {\n  return x +;\n}\n":                               "header line 2: does not compile",
 		"float at(const device float* x, uint i) {\n  return i > 1000000 ? x[0] : 1 + at(x, i);\n}\n": "header line 1: too much memory",
-		"float at(const device float* x, uint i) {\n  int a[2] = {1, 2};\n  return a[i];\n}\n":        "header line 3: out of bounds: index 2 of int [2]",
+		"float at(const device float* x, uint i) {\n  int a[2] = {1, 2};\n  return a[i];\n}\n":        "header line 3: out of bounds: index 2 of int[2]",
 	} {
 		k := kernel("y[thread_position_in_grid.x] = at(x, thread_position_in_grid.x);")
 		k.Header = header

@@ -6,7 +6,7 @@
 #include <type_traits>
 
 #if defined(__clang__)
-#define EMU_CALL __attribute__((noinline, noduplicate))
+#define EMU_CALL __attribute__((noinline, noduplicate, nomerge, convergent))
 #else
 #define EMU_CALL __attribute__((noinline))
 #endif

@@ -12,57 +12,105 @@ typedef unsigned char uchar;
 typedef unsigned short ushort;
 typedef unsigned int uint;
 typedef unsigned long ulong;
+
+namespace emu {
+
+EMU uint32_t bits_of(float x) {
+  uint32_t b;
+  __builtin_memcpy(&b, &x, 4);
+  return b;
+}
+EMU float float_of(uint32_t b) {
+  float x;
+  __builtin_memcpy(&x, &b, 4);
+  return x;
+}
+
+// The formats of 16 bits, rounded to nearest even.
+EMU uint16_t to_bfloat(float x) {
+  uint32_t b = bits_of(x);
+  return x != x ? 0x7fc0 : uint16_t((b + 0x7fff + (b >> 16 & 1)) >> 16);
+}
+EMU float from_bfloat(uint16_t h) { return float_of(uint32_t(h) << 16); }
+EMU uint16_t to_half(float x) {
+  uint32_t b = bits_of(x), sign = b >> 16 & 0x8000, size = b & 0x7fffffff;
+  if (size >= 0x7f800000) {
+    return uint16_t(sign | (size > 0x7f800000 ? 0x7e00 : 0x7c00));
+  }
+  if (size < 0x38800000) { // below the normal numbers: the sum's last bits are counts of 2^-24
+    return uint16_t(sign | (bits_of(float_of(size) + 0.5f) - 0x3f000000));
+  }
+  size += 0xfff + (size >> 13 & 1);
+  return uint16_t(sign | (size >= 0x47800000 ? 0x7c00 : (size - 0x38000000) >> 13));
+}
+EMU float from_half(uint16_t h) {
+  uint32_t sign = uint32_t(h & 0x8000) << 16, size = h & 0x7fff;
+  if (size >= 0x7c00) {
+    return float_of(sign | 0x7f800000 | (size & 0x3ff) << 13);
+  }
+  if (size < 0x400) {
+    float x = float(size) * 5.9604644775390625e-8f;
+    return sign != 0 ? -x : x;
+  }
+  return float_of(sign | ((size << 13) + 0x38000000));
+}
+
+} // namespace emu
+
+// A number of 16 bits that turns into float by itself. Integers become one by themselves, floats too or when asked for.
+#define EMU_SMALL(name, to, from, from_float)                                                                        \
+  struct name {                                                                                                      \
+    uint16_t bits;                                                                                                   \
+    name() = default;                                                                                                \
+    EMU from_float name(float x) : bits(to(x)) {}                                                                    \
+    template <typename U, std::enable_if_t<std::is_integral_v<U>, int> = 0>                                          \
+    EMU name(U x) : name(float(x)) {}                                                                                \
+    template <typename U, std::enable_if_t<std::is_floating_point_v<U> && !std::is_same_v<U, float>, int> = 0>       \
+    EMU explicit name(U x) : name(float(x)) {}                                                                       \
+    template <typename U, std::enable_if_t<!std::is_arithmetic_v<U> && std::is_same_v<decltype(U().bits), uint16_t>, int> = 0> \
+    EMU explicit name(U x) : name(x.value()) {}                                                                      \
+    EMU float value() const { return from(bits); }                                                                   \
+    template <typename U, std::enable_if_t<std::is_same_v<U, float>, int> = 0>                                       \
+    EMU operator U() const { return value(); }                                                                       \
+    template <typename U, std::enable_if_t<std::is_arithmetic_v<U> && !std::is_same_v<U, float>, int> = 0>           \
+    EMU explicit operator U() const { return U(value()); }                                                           \
+    EMU_TO_HALF                                                                                                      \
+  };                                                                                                                 \
+  EMU name operator-(name a) { return name(-a.value()); }                                                            \
+  EMU_OP(name, +) EMU_OP(name, -) EMU_OP(name, *) EMU_OP(name, /)                                                    \
+  EMU_COMPARE(name, ==) EMU_COMPARE(name, !=) EMU_COMPARE(name, <) EMU_COMPARE(name, <=) EMU_COMPARE(name, >) EMU_COMPARE(name, >=)
+#define EMU_OP(name, op)                                                                                             \
+  EMU name operator op(name a, name b) { return name(a.value() op b.value()); }                                      \
+  template <typename U, std::enable_if_t<std::is_integral_v<U>, int> = 0>                                            \
+  EMU name operator op(name a, U b) { return name(a.value() op float(b)); }                                          \
+  template <typename U, std::enable_if_t<std::is_integral_v<U>, int> = 0>                                            \
+  EMU name operator op(U a, name b) { return name(float(a) op b.value()); }                                          \
+  EMU float operator op(name a, float b) { return a.value() op b; }                                                  \
+  EMU float operator op(float a, name b) { return a op b.value(); }                                                  \
+  template <typename U, std::enable_if_t<std::is_arithmetic_v<U> || std::is_same_v<U, name>, int> = 0>               \
+  EMU name& operator op##=(name& a, U b) { return a = name(a.value() op float(b)); }
+#define EMU_COMPARE(name, op)                                                                                        \
+  EMU bool operator op(name a, name b) { return a.value() op b.value(); }                                            \
+  template <typename U, std::enable_if_t<std::is_arithmetic_v<U>, int> = 0>                                          \
+  EMU bool operator op(name a, U b) { return a.value() op float(b); }                                                \
+  template <typename U, std::enable_if_t<std::is_arithmetic_v<U>, int> = 0>                                          \
+  EMU bool operator op(U a, name b) { return float(a) op b.value(); }
+
 #if defined(__FLT16_MAX__)
 typedef _Float16 half;
-#else
-struct half; // this compiler has none: a kernel that uses it does not compile
-#endif
-
-// bfloat turns into float by itself; the other way must be asked for, except for integers.
-struct bfloat {
-  uint16_t bits;
-  bfloat() = default;
-  EMU explicit bfloat(float x) {
-    uint32_t b;
-    __builtin_memcpy(&b, &x, 4);
-    bits = x != x ? 0x7fc0 : uint16_t((b + 0x7fff + (b >> 16 & 1)) >> 16);
-  }
-  template <typename U, std::enable_if_t<std::is_integral_v<U>, int> = 0>
-  EMU bfloat(U x) : bfloat(float(x)) {}
-  template <typename U, std::enable_if_t<std::is_floating_point_v<U> && !std::is_same_v<U, float>, int> = 0>
-  EMU explicit bfloat(U x) : bfloat(float(x)) {}
-#if defined(__FLT16_MAX__)
-  EMU explicit bfloat(half x) : bfloat(float(x)) {}
-  EMU explicit operator half() const { return half(value()); }
-#endif
-  EMU float value() const {
-    uint32_t b = uint32_t(bits) << 16;
-    float x;
-    __builtin_memcpy(&x, &b, 4);
-    return x;
-  }
-  template <typename U, std::enable_if_t<std::is_same_v<U, float>, int> = 0>
-  EMU operator U() const { return value(); }
-  template <typename U, std::enable_if_t<std::is_arithmetic_v<U> && !std::is_same_v<U, float>, int> = 0>
+#define EMU_TO_HALF                                                                                                  \
+  template <typename U, std::enable_if_t<std::is_same_v<U, half> && !std::is_arithmetic_v<U>, int> = 0>              \
   EMU explicit operator U() const { return U(value()); }
-};
-
-#define EMU_BFLOAT(op)                                                                                              \
-  EMU bfloat operator op(bfloat a, bfloat b) { return bfloat(a.value() op b.value()); }                             \
-  template <typename U, std::enable_if_t<std::is_integral_v<U>, int> = 0>                                           \
-  EMU bfloat operator op(bfloat a, U b) { return bfloat(a.value() op float(b)); }                                   \
-  template <typename U, std::enable_if_t<std::is_integral_v<U>, int> = 0>                                           \
-  EMU bfloat operator op(U a, bfloat b) { return bfloat(float(a) op b.value()); }                                   \
-  EMU float operator op(bfloat a, float b) { return a.value() op b; }                                               \
-  EMU float operator op(float a, bfloat b) { return a op b.value(); }                                               \
-  template <typename U, std::enable_if_t<std::is_integral_v<U> || std::is_same_v<U, bfloat>, int> = 0>              \
-  EMU bfloat& operator op##=(bfloat& a, U b) { return a = bfloat(a.value() op float(b)); }
-EMU_BFLOAT(+)
-EMU_BFLOAT(-)
-EMU_BFLOAT(*)
-EMU_BFLOAT(/)
-#undef EMU_BFLOAT
-EMU bfloat operator-(bfloat a) { return bfloat(-a.value()); }
+#else
+#define EMU_TO_HALF
+// For a compiler without it. The one difference is that `c ? h : 0.5` needs a cast.
+EMU_SMALL(half, emu::to_half, emu::from_half, )
+#endif
+EMU_SMALL(bfloat, emu::to_bfloat, emu::from_bfloat, explicit)
+#undef EMU_COMPARE
+#undef EMU_OP
+#undef EMU_SMALL
+#undef EMU_TO_HALF
 
 namespace emu {
 
