@@ -7,4 +7,6 @@
 //	o := fast.ScaledDotProductAttentionCausal(q, k, v, 1/math.Sqrt(float64(d)))
 //
 // [MetalKernel] and [CUDAKernel] run a kernel of one's own from its source.
+// [MetalKernel.Emulate] runs a Metal kernel on a machine without Metal, and finds
+// what is wrong with it; package emulate does that without the engine.
 package fast

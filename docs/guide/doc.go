@@ -4,5 +4,6 @@
 //
 //   - transforms.md: grad, vmap, control flow, and how they compose
 //   - compile.md: what compile records, its pitfalls, and how to look into it
+//   - metal.md: checking Metal kernels on machines without Metal
 //   - from-mlx.md, from-jax.md, from-pytorch.md: what you know, in Adjoint's words
 package guide
