@@ -43,7 +43,7 @@ type Launch struct {
 const (
 	MaxThreads = 1024    // per threadgroup
 	maxGrid    = 1 << 31 // threads
-	maxOutput  = 256 << 20
+	maxCells   = 1 << 25 // pieces of output of at most 4 bytes, each watched by 36
 	maxLimit   = time.Hour
 	minute     = time.Minute
 )
@@ -138,7 +138,7 @@ func (k Kernel) checkInput(i int, t spec.Tensor, l Launch) error {
 }
 
 func (k Kernel) checkOutputs(l Launch) error {
-	total := 0
+	cells := 0
 	for i, t := range l.Outputs {
 		n, err := t.Bytes()
 		if err != nil {
@@ -147,8 +147,8 @@ func (k Kernel) checkOutputs(l Launch) error {
 		if t.DType == spec.Float64 {
 			return k.fault(ErrLaunch, "output %s is %s, which Metal does not have", k.Outputs[i], t)
 		}
-		if total += n; total > maxOutput {
-			return k.fault(ErrLaunch, "outputs of more than %d MiB cannot be emulated; use smaller shapes", maxOutput>>20)
+		if cells += n / min(t.DType.Size(), 4); cells > maxCells {
+			return k.fault(ErrLaunch, "outputs of more than %d million elements cannot be emulated; use smaller shapes", maxCells>>20)
 		}
 	}
 	for n, v := range l.Template {

@@ -106,7 +106,7 @@ func (k Kernel) judge(program, dir string, u *unit, l Launch) error {
 		where = place{r.line, r.m == 1}
 	}
 	e.Line, e.Header, e.Thread = k.inside(where.line, where.header), where.header, r.thread
-	e.Err, e.Detail = r.explain(u, l, k.onLine(t, r.other))
+	e.Detail, e.Err = r.explain(u, l, k.onLine(t, r.other))
 	return e
 }
 
@@ -122,48 +122,48 @@ func (k Kernel) onLine(t *tables, pc int64) string {
 	return fmt.Sprintf(" on line %d", k.inside(p.line, false))
 }
 
-// explain says what happened. on is the place of the other access, if there is
-// one.
-func (r report) explain(u *unit, l Launch, on string) (error, string) {
+// explain says what happened, and of which kind it is. on is the place of the
+// other access, if there is one.
+func (r report) explain(u *unit, l Launch, on string) (string, error) {
 	does := r.op + "s"
 	switch r.kind {
 	case "bounds":
-		return ErrBounds, fmt.Sprintf("%s %s, which has %d elements", does, r.element(u), r.bytes/r.elem)
+		return fmt.Sprintf("%s %s, which has %d elements", does, r.element(u), r.bytes/r.elem), ErrBounds
 	case "stray":
-		return ErrBounds, fmt.Sprintf("%s %d bytes where there is no buffer", does, r.size)
+		return fmt.Sprintf("%s %d bytes where there is no buffer", does, r.size), ErrBounds
 	case "array":
-		return ErrBounds, fmt.Sprintf("index %d of %s", r.n, plain(strings.Trim(r.text, "'")))
+		return fmt.Sprintf("index %d of %s", r.n, plain(strings.Trim(r.text, "'"))), ErrBounds
 	case "readonly":
-		return ErrReadOnly, "writes " + r.element(u)
+		return "writes " + r.element(u), ErrReadOnly
 	case "misaligned":
-		return ErrMisaligned, fmt.Sprintf("%s %d bytes at byte %d of %s; want a multiple of %d", does, r.size, r.offset, r.name(u), r.size)
+		return fmt.Sprintf("%s %d bytes at byte %d of %s; want a multiple of %d", does, r.size, r.offset, r.name(u), r.size), ErrMisaligned
 	case "uninitialized":
 		if r.group {
-			return ErrUninitialized, fmt.Sprintf("reads %s, which no thread of this threadgroup has written", r.element(u))
+			return fmt.Sprintf("reads %s, which no thread of this threadgroup has written", r.element(u)), ErrUninitialized
 		}
-		return ErrUninitialized, fmt.Sprintf("reads %s; without an InitValue it holds nothing yet", r.element(u))
+		return fmt.Sprintf("reads %s; without an InitValue it holds nothing yet", r.element(u)), ErrUninitialized
 	case "unwritten":
-		return ErrUnwritten, r.unwritten(u, l)
+		return r.unwritten(u, l), ErrUnwritten
 	case "race":
-		return ErrRace, r.race(u, on)
+		return r.race(u, on), ErrRace
 	case "diverged":
-		return ErrBarrier, r.diverged(on)
+		return r.diverged(on), ErrBarrier
 	case "groupmemory":
-		return ErrMemory, fmt.Sprintf("%d bytes of threadgroup memory; Metal gives a threadgroup 32768, in at most 64 variables here", r.n)
+		return fmt.Sprintf("%d bytes of threadgroup memory; Metal gives a threadgroup 32768, in at most 64 variables here", r.n), ErrMemory
 	case "stack":
-		return ErrMemory, "a thread uses more than 256 KiB of private memory, or calls itself without end"
+		return "a thread uses more than 256 KiB of private memory, or calls itself without end", ErrMemory
 	case "divide":
-		return ErrDivide, "of an integer, or an overflow"
+		return "of an integer, or an overflow", ErrDivide
 	case "noreturn":
-		return ErrCrash, "a function ends without returning a value"
+		return "a function ends without returning a value", ErrCrash
 	case "timeout":
-		return ErrTimeout, fmt.Sprintf("it was here after %s", l.Limit)
+		return fmt.Sprintf("it was here after %s", l.Limit), ErrTimeout
 	}
-	return ErrCrash, fmt.Sprintf("signal %d", r.n)
+	return fmt.Sprintf("signal %d", r.n), ErrCrash
 }
 
 func (r report) name(u *unit) string {
-	if r.group && r.site < len(u.shared) {
+	if r.group && r.site >= 0 && r.site < len(u.shared) {
 		return u.shared[r.site]
 	}
 	if r.region >= 0 && r.region < len(u.regions) {

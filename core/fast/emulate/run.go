@@ -119,7 +119,7 @@ func (k Kernel) execute(ctx context.Context, program, dir string, limit time.Dur
 		return nil
 	}
 	if _, none := os.Stat(filepath.Join(dir, "report")); none == nil {
-		return k.fault(ErrCrash, "its process ended with %v, as one does for a kernel that asks the system for something", err)
+		return k.fault(ErrCrash, "its process ended with %v, as one does that asks the system for something or finds no memory", err)
 	}
 	if _, ended := errors.AsType[*exec.ExitError](err); ended {
 		return k.systemError(ctx, strings.TrimSpace(said.String()+" "+err.Error()))

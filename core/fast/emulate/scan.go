@@ -56,9 +56,10 @@ func next(s string) (kind, int) {
 		})
 	case c == '"' || c == '\'':
 		for i := 1; i < len(s) && s[i] != '\n'; i++ {
-			if s[i] == '\\' {
+			switch s[i] {
+			case '\\':
 				i++
-			} else if s[i] == c {
+			case c:
 				return quoted, i + 1
 			}
 		}
