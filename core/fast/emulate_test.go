@@ -90,6 +90,17 @@ func TestEmulatedMatMul(t *testing.T) {
 	}
 }
 
+func TestEmulatedSimdgroupMatrices(t *testing.T) {
+	const m, k, n = 24, 40, 32
+	for _, d := range []core.DType{core.Float32, core.Float16} {
+		a, v := normal(9, m, k).AsType(d), normal(10, k, n).AsType(d)
+		l := fast.Launch{Grid: [3]int{64, m / 8, 1}, Group: [3]int{64, 1, 1}, Outputs: []core.Spec{{DType: core.Float32, Shape: []int{m, n}}},
+			Template: map[string]any{"T": d}}
+		got := emulated(t, metal(t, "gemm_simd", []string{"A", "V"}, []string{"C"}), l, a, v)[0]
+		near(t, a.AsType(core.Float32).MatMul(v.AsType(core.Float32)), got, 1e-5)
+	}
+}
+
 func TestEmulatedHistogram(t *testing.T) {
 	const n, bins = 5000, 50
 	x := random.RandInt(random.Key(7), -3, bins+3, core.Int32, n)

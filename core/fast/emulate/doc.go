@@ -23,8 +23,8 @@
 // All of these are an [*Error]. What is not checked: speed, whether Apple's
 // compiler takes the code (address spaces above all: `device`, `constant` and
 // `thread` are accepted and ignored), rounding as on a GPU, and communication
-// between threadgroups, which is reported as a race. Textures, simdgroup
-// matrices and function constants are an error that says so.
+// between threadgroups, which is reported as a race. Textures and function
+// constants are an error that says so.
 //
 // The kernel runs as machine code, as a plugin's own program does. Where the
 // system allows it (seccomp), its process can neither open a file nor a

@@ -39,11 +39,7 @@ var absent = map[string]string{
 
 // What Metal has and the emulator does not.
 var missing = map[string]string{
-	"simdgroup_matrix": "simdgroup matrices", "simdgroup_float8x8": "simdgroup matrices", "simdgroup_half8x8": "simdgroup matrices",
-	"simdgroup_bfloat8x8": "simdgroup matrices", "simdgroup_load": "simdgroup matrices", "simdgroup_store": "simdgroup matrices",
-	"simdgroup_multiply_accumulate": "simdgroup matrices", "simdgroup_multiply": "simdgroup matrices",
-	"make_filled_simdgroup_matrix": "simdgroup matrices",
-	"texture1d":                    "textures", "texture2d": "textures", "texture3d": "textures", "texturecube": "textures",
+	"texture1d": "textures", "texture2d": "textures", "texture3d": "textures", "texturecube": "textures",
 	"texture1d_array": "textures", "texture2d_array": "textures", "texture_buffer": "textures", "sampler": "textures",
 	"function_constant": "function constants", "is_function_constant_defined": "function constants",
 	"atomic_thread_fence":    "fences between threadgroups",

@@ -1,4 +1,4 @@
-// Functions of numbers and vectors: chapters 6.2 to 6.7 of the Metal specification. precise:: and fast:: are the same here.
+// Functions of numbers and vectors of the Metal Shading Language. precise:: and fast:: are the same here.
 #pragma once
 
 #include "types.h"

@@ -2,7 +2,7 @@
 // kernel of fast.metal_kernel. Written from the specification of the language and MLX's documentation.
 #pragma once
 
-#include "simd.h"
+#include "simdmatrix.h"
 
 #define device
 #define constant

@@ -36,6 +36,7 @@ struct Gathered {
   const unsigned char (*slots)[deposit_bytes];
 };
 EMU_CALL Gathered exchange(const void* value, size_t bytes);
+uint32_t lane(); // in the simdgroup
 
 // Before an atomic operation. The value itself is then changed by code that is not watched.
 EMU_CALL void atomic_access(const void* p, size_t bytes, bool reads, bool writes);

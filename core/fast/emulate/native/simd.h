@@ -1,4 +1,4 @@
-// Barriers, simdgroup and quadgroup functions, and atomics: chapters 6.9 and 6.15 of the Metal specification.
+// Barriers, simdgroup and quadgroup functions, and atomics of the Metal Shading Language.
 #pragma once
 
 #include "math.h"

@@ -112,6 +112,8 @@ void group_barrier(uint32_t fences) { wait(Wait::group_barrier, fences, __builti
 
 void simd_barrier(uint32_t fences) { wait(Wait::simd_barrier, fences, __builtin_return_address(0)); }
 
+uint32_t lane() { return current->local % simd_width; }
+
 Gathered exchange(const void* value, size_t bytes) {
   Lane* l = current;
   memcpy(l->deposit, value, bytes);

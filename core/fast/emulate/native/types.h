@@ -1,4 +1,4 @@
-// Scalars, vectors and matrices of the Metal Shading Language, chapters 2.1 to 2.4 of its specification.
+// Scalars, vectors and matrices of the Metal Shading Language.
 #pragma once
 
 #include <cstddef>
