@@ -10,7 +10,8 @@ import (
 
 // Emulate runs the kernel on a machine without Metal, to see whether it is
 // right: package [emulate] says what it finds. It evaluates the inputs and
-// returns one array per output. It needs a C++ compiler and Linux, and is slow.
+// returns one array per output; a Strided kernel gets the strides of row-major
+// order. It needs a C++ compiler and Linux, and is slow.
 // What is wrong with the kernel is an [*emulate.Error].
 func (k MetalKernel) Emulate(ctx context.Context, l Launch, in ...*core.Array) (out []*core.Array, err error) {
 	defer core.Catch(&err)

@@ -122,7 +122,7 @@ func (k Kernel) execute(ctx context.Context, program, dir string, limit time.Dur
 		return k.fault(ErrCrash, "its process ended with %v, as one does that asks the system for something or finds no memory", err)
 	}
 	if _, ended := errors.AsType[*exec.ExitError](err); ended {
-		return k.systemError(ctx, strings.TrimSpace(said.String()+" "+err.Error()))
+		return k.systemError(ctx, strings.Join(strings.Fields(said.String()), " "))
 	}
 	return fmt.Errorf("emulate: kernel %s: %w", k.Name, err)
 }

@@ -17,7 +17,7 @@ EMU void simdgroup_barrier(mem_flags f) { emu::simd_barrier(uint(f) & 3); }
 
 namespace emu {
 
-// meet brings x to the other lanes that are here, and sees theirs.
+// A Meeting brings x to the other lanes that are here, and sees theirs.
 template <typename T>
 struct Meeting {
   Gathered all;

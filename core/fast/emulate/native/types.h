@@ -163,12 +163,12 @@ inline constexpr bool is_vec_v = (lanes_of<T>::n > 1);
 template <typename T>
 using as_vec = vec<typename lanes_of<T>::type, lanes_of<T>::n>;
 
-#define EMU_NAMES1(a, K, p, c, x, y) EMU_FIELD(K, p##x, c * 4) EMU_FIELD(K, p##y, c * 4 + 1)
-#define EMU_NAMES2_2(K, p, c, x, y) EMU_NAMES1(, K, p##x, (c * 4), x, y) EMU_NAMES1(, K, p##y, (c * 4 + 1), x, y)
+#define EMU_NAMES2_1(K, p, c, x, y) EMU_FIELD(K, p##x, c * 4) EMU_FIELD(K, p##y, c * 4 + 1)
+#define EMU_NAMES2_2(K, p, c, x, y) EMU_NAMES2_1(K, p##x, (c * 4), x, y) EMU_NAMES2_1(K, p##y, (c * 4 + 1), x, y)
 #define EMU_NAMES2_3(K, p, c, x, y) EMU_NAMES2_2(K, p##x, (c * 4), x, y) EMU_NAMES2_2(K, p##y, (c * 4 + 1), x, y)
 #define EMU_NAMES2_4(K, p, c, x, y) EMU_NAMES2_3(K, p##x, (c * 4), x, y) EMU_NAMES2_3(K, p##y, (c * 4 + 1), x, y)
 
-#define EMU_NAMES3_1(K, p, c, x, y, z) EMU_NAMES1(, K, p, c, x, y) EMU_FIELD(K, p##z, c * 4 + 2)
+#define EMU_NAMES3_1(K, p, c, x, y, z) EMU_NAMES2_1(K, p, c, x, y) EMU_FIELD(K, p##z, c * 4 + 2)
 #define EMU_NAMES3_2(K, p, c, x, y, z) \
   EMU_NAMES3_1(K, p##x, (c * 4), x, y, z) EMU_NAMES3_1(K, p##y, (c * 4 + 1), x, y, z) EMU_NAMES3_1(K, p##z, (c * 4 + 2), x, y, z)
 #define EMU_NAMES3_3(K, p, c, x, y, z) \
