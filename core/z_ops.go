@@ -95,7 +95,8 @@ func (a *Array) divModRaw(b *Array) []*Array {
 }
 
 // Pow returns a raised to the power b, elementwise. The gradient of a⁰ with
-// respect to a is 0, and so is that of 0ᵇ with respect to b.
+// respect to a is 0, and so is that of 0ᵇ with respect to b; that of aᵇ
+// with respect to a is 0 at a = 0 for b > 1.
 //
 // Shapes: a and b broadcast. Dtypes: the promoted dtype of a and b; an integer
 // raised to a negative integer is 0. Source: MLX power.
@@ -133,7 +134,8 @@ func (a *Array) Minimum(b *Array) *Array {
 	return call.One()
 }
 
-// LogAddExp returns log(exp(a) + exp(b)), elementwise, without overflow.
+// LogAddExp returns log(exp(a) + exp(b)), elementwise, without overflow. Where
+// both are −∞ each has half of the gradient.
 //
 // Shapes: a and b broadcast. Dtypes: floating or complex; the promoted dtype,
 // integers become float32. Source: MLX logaddexp.
@@ -146,7 +148,7 @@ func (a *Array) LogAddExp(b *Array) *Array {
 }
 
 // ArcTan2 returns the angle of the point (b, a) in radians, in [-π, π],
-// elementwise.
+// elementwise. At the origin its gradient is 0.
 //
 // Shapes: a and b broadcast. Dtypes: real; the promoted dtype, integers become
 // float32. Source: MLX arctan2.
@@ -199,7 +201,7 @@ func (a *Array) minimumConstant(b *Array) *Array {
 }
 
 // Clip returns a limited to [a_min, a_max], elementwise; a bound that is nil
-// does not limit.
+// does not limit. Where a is equal to a bound each has half of the gradient.
 //
 // Shapes: a and the bounds broadcast. Dtypes: the promoted dtype of a and the
 // bounds. Errors: both bounds are nil. Source: MLX clip.
@@ -276,7 +278,7 @@ func (a *Array) RightShift(b *Array) *Array {
 }
 
 // Abs returns the absolute value of each element of a; of a complex number its
-// modulus.
+// modulus. Its gradient at 0 is 0.
 //
 // Shapes: that of a. Dtypes: any; complex64 becomes float32. Source: MLX abs.
 func (a *Array) Abs() *Array {
@@ -339,7 +341,8 @@ func (a *Array) Square() *Array {
 	return call.One()
 }
 
-// Sqrt returns the square root of each element of a; NaN for negative ones.
+// Sqrt returns the square root of each element of a; NaN for negative ones. Its
+// gradient at 0 is +∞.
 //
 // Shapes: that of a. Dtypes: floating or complex; integers become float32.
 // Source: MLX sqrt.
@@ -2698,7 +2701,8 @@ func Hanning(m int) *Array {
 	return call.One()
 }
 
-// Sort returns a sorted along axis in ascending order; NaN comes last.
+// Sort returns a sorted along axis in ascending order; NaN comes last. Equal
+// elements keep their order, also for the gradient.
 //
 // Shapes: that of a. Dtypes: real. Source: MLX sort.
 func (a *Array) Sort(axis int) *Array {

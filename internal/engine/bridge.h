@@ -62,7 +62,7 @@ static void adjointProgramClear(uint64_t p) { adjoint_api->program_clear(p); }
 static int adjointForeign(uint64_t op, const char* name, int det, const uint64_t* in, uint64_t n, const int64_t* spec, uint64_t nres, uint64_t** out, uint64_t* nout) { return adjoint_api->foreign(op, name, det, in, n, spec, nres, out, nout); }
 static uint64_t adjointForeignDropped(uint64_t* out, uint64_t cap) { return adjoint_api->foreign_dropped(out, cap); }
 static int adjointForeignBuffers(uint64_t call, int64_t* out, uint64_t cap) { return adjoint_api->foreign_buffers(call, out, cap); }
-static int adjointArguments(const uint64_t* in, uint64_t n, int rev, int fwd, uint64_t** out, uint64_t* nout) { return adjoint_api->arguments(in, n, rev, fwd, out, nout); }
+static int adjointArguments(const uint64_t* in, uint64_t n, int passes, uint64_t** out, uint64_t* nout) { return adjoint_api->arguments(in, n, passes, out, nout); }
 static int adjointCustom(uint64_t op, const uint64_t* in, uint64_t n, uint64_t nres, int vjp, int jvp, uint64_t** out, uint64_t* nout) { return adjoint_api->custom(op, in, n, nres, vjp, jvp, out, nout); }
 static int adjointCheckpoint(const uint64_t* in, uint64_t n, uint64_t nres, int matmuls, const char* names, uint64_t** out, uint64_t* nout) { return adjoint_api->checkpoint(in, n, nres, matmuls, names, out, nout); }
 static int adjointNamed(uint64_t a, const char* name, uint64_t* out) { return adjoint_api->named(a, name, out); }

@@ -78,7 +78,7 @@ func Scan(Callback, uint64, []Handle, int, int, bool, bool) ([]Handle, int) { re
 func Branch(Callback, Callback, uint64, []Handle) ([]Handle, int)           { return nil, Failed }
 func Loop(Callback, Callback, uint64, []Handle) ([]Handle, int)             { return nil, Failed }
 
-func Arguments([]Handle, bool, bool) ([]Handle, int)         { return nil, Failed }
+func Arguments([]Handle, bool) ([]Handle, int)               { return nil, Failed }
 func (*Foreign) Custom([]Handle, int) ([]Handle, int)        { return nil, Failed }
 func Checkpoint([]Handle, int, bool, string) ([]Handle, int) { return nil, Failed }
 func Named(Handle, string) ([]Handle, int)                   { return nil, Failed }

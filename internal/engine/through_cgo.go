@@ -9,12 +9,12 @@ import "C"
 
 import "unsafe"
 
-// Arguments returns what a function with rules of its own is given for in:
-// reverse and forward say which derivatives enter it.
-func Arguments(in []Handle, reverse, forward bool) ([]Handle, int) {
+// Arguments returns what a function with rules of its own is given for in: passes
+// says whether derivatives enter it.
+func Arguments(in []Handle, passes bool) ([]Handle, int) {
 	var out *C.uint64_t
 	var n C.uint64_t
-	code := int(C.adjointArguments(words(in), C.uint64_t(len(in)), cbool(reverse), cbool(forward), &out, &n))
+	code := int(C.adjointArguments(words(in), C.uint64_t(len(in)), cbool(passes), &out, &n))
 	return block(out, n), code
 }
 

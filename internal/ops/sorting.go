@@ -2,7 +2,7 @@ package ops
 
 var sorting = []Op{
 	{Name: "sort", Sym: "mlx_sort_axis", Cpp: "sort", In: "a array, axis int", Out: "y",
-		Go:    []Form{{"Sort(axis)", "returns a sorted along axis in ascending order; NaN comes last."}},
+		Go:    []Form{{"Sort(axis)", "returns a sorted along axis in ascending order; NaN comes last. Equal elements keep their order, also for the gradient."}},
 		Shape: "that of a", Types: "real", Source: "MLX sort",
 		DTypes: reals, Diff: "a", Cases: []string{"a:3x4@distinct; axis:-1", "a:2x3x4@distinct; axis:1", "a:5@distinct; axis:0"}},
 	{Name: "argsort", Sym: "mlx_argsort_axis", Cpp: "argsort", In: "a array, axis int", Out: "y",

@@ -2,7 +2,7 @@ package ops
 
 var unary = []Op{
 	{Name: "abs", Sym: "mlx_abs", Cpp: "abs", In: "a array", Out: "y",
-		Go:    []Form{{"Abs()", "returns the absolute value of each element of a; of a complex number its modulus."}},
+		Go:    []Form{{"Abs()", "returns the absolute value of each element of a; of a complex number its modulus. Its gradient at 0 is 0."}},
 		Shape: "that of a", Types: "any; complex64 becomes float32", Source: "MLX abs",
 		DTypes: all, Diff: "a", Cases: []string{"a:3x4@between", "a:0d@pos", "a:0x3"}},
 	{Name: "positive", Sym: "mlx_positive", Cpp: "positive", In: "a array", Out: "y",
@@ -26,7 +26,7 @@ var unary = []Op{
 		Shape: "that of a", Types: "any", Source: "MLX square",
 		DTypes: numbers, Diff: "a", Cases: []string{"a:3x4", "a:0d", "a:0x3"}},
 	{Name: "sqrt", Sym: "mlx_sqrt", Cpp: "sqrt", In: "a array", Out: "y",
-		Go:    []Form{{"Sqrt()", "returns the square root of each element of a; NaN for negative ones."}},
+		Go:    []Form{{"Sqrt()", "returns the square root of each element of a; NaN for negative ones. Its gradient at 0 is +∞."}},
 		Shape: "that of a", Types: "floating or complex; integers become float32", Source: "MLX sqrt",
 		DTypes: inexact, Diff: "a", Cases: []string{"a:3x4@pos", "a:0d@pos"}},
 	{Name: "rsqrt", Sym: "mlx_rsqrt", Cpp: "rsqrt", In: "a array", Out: "y",

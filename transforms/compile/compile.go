@@ -152,7 +152,9 @@ func (p *program) hit(e *entry, r *request, out []*core.Array) []reflect.Value {
 
 func (p *program) stateful() bool { return len(p.in)+len(p.out) > 0 }
 
-func (p *program) isShapeless() bool { return p.shapeless && !p.sized.Load() }
+// isShapeless says whether sizes are left out of a trace. MLX leaves them out only
+// when nothing else is being traced around it.
+func (p *program) isShapeless() bool { return p.shapeless && !p.sized.Load() && !core.Tracing() }
 
 func (p *program) refuseNesting() {
 	if core.Tracing() {

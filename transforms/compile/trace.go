@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -82,16 +83,38 @@ func (p *program) keep(rec *record, evicted int) {
 	p.remember(rec)
 }
 
-// trace records the function, once more when it must not be shapeless.
+// trace records the function, once more with its sizes where it asks for one, or
+// the engine needs one for what the function does.
 func (p *program) trace(prog *core.Program, r *request, mine *inProgress, rec *record) core.Recording {
-	got := p.traceOnce(prog, r, mine, rec)
-	if got.Sized {
+	got, ok := p.traceWithoutSizes(prog, r, mine, rec)
+	if !ok {
 		p.sized.Store(true)
 		rec.mode = p.modeName()
+		done := false
+		defer func() { p.sized.Store(done) }()
 		got = p.traceOnce(prog, r, mine, rec)
+		done = true
 	}
 	rec.took = time.Since(rec.when)
 	return got
+}
+
+// traceWithoutSizes is traceOnce, which where it is shapeless may find that it must
+// not be. A derivative of a factorisation, for one, has no rule without sizes.
+func (p *program) traceWithoutSizes(prog *core.Program, r *request, mine *inProgress, rec *record) (got core.Recording, ok bool) {
+	if p.isShapeless() {
+		defer func() {
+			if ok {
+				return
+			}
+			v := recover()
+			if err, failed := v.(*core.Error); v != nil && (!failed || errors.Is(err, core.ErrShapeless)) {
+				panic(v)
+			}
+		}()
+	}
+	got = p.traceOnce(prog, r, mine, rec)
+	return got, !got.Sized
 }
 
 func (p *program) traceOnce(prog *core.Program, r *request, mine *inProgress, rec *record) core.Recording {

@@ -124,7 +124,7 @@ typedef struct adj_api {
 
   // Functions with rules of their own; see through.h. Outside of all traces these
   // return the arrays themselves. arguments returns what the function is given.
-  int (*arguments)(const uint64_t* in, uint64_t n, bool reverse, bool forward, uint64_t** out, uint64_t* nout);
+  int (*arguments)(const uint64_t* in, uint64_t n, bool passes, uint64_t** out, uint64_t* nout);
   // in: the arguments, and results behind them. op is a foreign op, as in foreign.
   int (*custom)(uint64_t op, const uint64_t* in, uint64_t n, uint64_t results, bool vjp, bool jvp,
       uint64_t** out, uint64_t* nout);

@@ -71,14 +71,6 @@ class Checkpoint : public Through {
     return o && o->from_ == from_ && o->outputs_ == outputs_ && body_->difference(*o->body_).empty();
   }
 
-  static std::vector<Shape> shapes_of(const Arrays& v) {
-    std::vector<Shape> r;
-    for (auto& a : v) {
-      r.push_back(a.shape());
-    }
-    return r;
-  }
-
  private:
   bool resized(const Arrays& in) const {
     return shapes_of(in) != shapes_;
@@ -200,7 +192,7 @@ int checkpoint_of(
     auto from = in.size();
     auto body = with_saved(g, save);
     in = in + save;
-    auto p = std::make_shared<Checkpoint>(current(), body, from, results, Checkpoint::shapes_of(in));
+    auto p = std::make_shared<Checkpoint>(current(), body, from, results, shapes_of(in));
     give(make(values, p, in + values), out, nout);
   });
 }

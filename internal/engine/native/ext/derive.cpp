@@ -27,7 +27,8 @@ const Stream& stream_of(const array& a) {
 // flows says whether derivatives pass from an input to the outputs of a.
 static bool flows(const array& a, size_t input, bool forward) {
   auto* own = dynamic_cast<const Own*>(&a.primitive());
-  return !own || own->flows(input, forward);
+  // The further inputs of a broadcast only say how large it is.
+  return own ? own->flows(input, forward) : input == 0 || !named(a, "Broadcast");
 }
 
 Tape::Tape(

@@ -97,7 +97,7 @@ class Graph {
       std::vector<uint32_t> outputs);
   // Repeats the computation. infer asks the primitives for the shapes.
   std::vector<array> run(const std::vector<array>& in, bool infer) const;
-  // same returns the name of the first op that differs, or nothing.
+  // difference returns the name of the first op that differs, or nothing.
   std::string difference(const Graph& other) const;
   void eval_constants();
   size_t inputs() const {
@@ -125,6 +125,8 @@ class Graph {
   bool only(const Stream& s) const;
 
  private:
+  std::string user(uint32_t slot) const;
+
   // Slots: the inputs, the constants, then the results of the nodes in order.
   std::vector<Spec> inputs_;
   size_t slots_ = 0;

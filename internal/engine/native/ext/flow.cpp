@@ -146,14 +146,20 @@ std::vector<int> range(int from, int to) {
   return r;
 }
 
+std::vector<Shape> shapes_of(const Arrays& v) {
+  std::vector<Shape> r;
+  for (auto& a : v) {
+    r.push_back(a.shape());
+  }
+  return r;
+}
+
 Arrays make(const Arrays& like, std::shared_ptr<Primitive> p, const Arrays& in) {
-  std::vector<Shape> shapes;
   std::vector<Dtype> dtypes;
   for (auto& a : like) {
-    shapes.push_back(a.shape());
     dtypes.push_back(a.dtype());
   }
-  return array::make_arrays(std::move(shapes), dtypes, std::move(p), in);
+  return array::make_arrays(shapes_of(like), dtypes, std::move(p), in);
 }
 
 void fill_flow(adj_api* api) {

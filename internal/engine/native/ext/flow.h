@@ -55,6 +55,7 @@ const Stream& current();
 Arrays operator+(Arrays a, const Arrays& b);
 Arrays part(const Arrays& v, size_t from, size_t to);
 std::vector<int> range(int from, int to);
+std::vector<mlx::core::Shape> shapes_of(const Arrays& v);
 
 // The shapes and dtypes of arrays, as make_arrays wants them.
 Arrays make(const Arrays& like, std::shared_ptr<mlx::core::Primitive> p, const Arrays& in);

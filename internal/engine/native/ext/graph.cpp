@@ -263,17 +263,21 @@ static bool equal_bits(const array& a, const array& b) {
       a.strides() == b.strides()) {
     return std::memcmp(a.data<char>(), b.data<char>(), a.itemsize()) == 0;
   }
-  if (!a.flags().row_contiguous || !b.flags().row_contiguous) {
-    return false;
-  }
-  return std::memcmp(a.data<char>(), b.data<char>(), a.nbytes()) == 0;
+  // Transposed ones, too, hold their elements without gaps.
+  return a.flags().contiguous && b.flags().contiguous && a.strides() == b.strides() &&
+      a.data_size() == b.data_size() &&
+      std::memcmp(a.data<char>(), b.data<char>(), a.data_size() * a.itemsize()) == 0;
 }
 
 std::string Graph::difference(const Graph& g) const {
-  if (nodes_.size() != g.nodes_.size()) {
-    return "the number of ops";
+  if (constants_.size() == g.constants_.size()) {
+    for (size_t i = 0; i < constants_.size(); i++) {
+      if (!equal_bits(constants_[i], g.constants_[i])) {
+        return "a constant" + user(inputs_.size() + i);
+      }
+    }
   }
-  for (size_t i = 0; i < nodes_.size(); i++) {
+  for (size_t i = 0; i < std::min(nodes_.size(), g.nodes_.size()); i++) {
     auto &a = nodes_[i], &b = g.nodes_[i];
     if (std::strcmp(a.primitive->name(), b.primitive->name()) != 0 || a.in != b.in ||
         a.dtypes != b.dtypes ||
@@ -284,12 +288,18 @@ std::string Graph::difference(const Graph& g) const {
       return a.primitive->name();
     }
   }
-  if (outputs_ != g.outputs_ || constants_.size() != g.constants_.size()) {
-    return "an output";
+  if (nodes_.size() != g.nodes_.size()) {
+    auto& longer = nodes_.size() > g.nodes_.size() ? nodes_ : g.nodes_;
+    return longer[std::min(nodes_.size(), g.nodes_.size())].primitive->name();
   }
-  for (size_t i = 0; i < constants_.size(); i++) {
-    if (!equal_bits(constants_[i], g.constants_[i])) {
-      return "a constant";
+  return outputs_ == g.outputs_ && constants_.size() == g.constants_.size() ? "" : "an output";
+}
+
+// user names the first op that takes a slot.
+std::string Graph::user(uint32_t slot) const {
+  for (auto& n : nodes_) {
+    if (std::find(n.in.begin(), n.in.end(), slot) != n.in.end()) {
+      return std::string(" of ") + n.primitive->name();
     }
   }
   return "";

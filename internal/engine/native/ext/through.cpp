@@ -1,5 +1,7 @@
 #include "ext/through.h"
 
+#include <numeric>
+
 namespace adj {
 
 using namespace mlx::core;
@@ -43,8 +45,8 @@ namespace {
 // its first input, which is the last too, except in a Saved.
 class Same : public Through {
  public:
-  Same(Stream s, const char* name, bool reverse = true, bool forward = true, std::string label = "")
-      : Through(s, 1), name_(name), reverse_(reverse), forward_(forward), label_(std::move(label)) {}
+  Same(Stream s, const char* name, bool passes = true, std::string label = "")
+      : Through(s, 1), name_(name), passes_(passes), label_(std::move(label)) {}
 
   const char* name() const override {
     return name_;
@@ -52,8 +54,8 @@ class Same : public Through {
   const std::string& label() const {
     return label_;
   }
-  bool flows(size_t input, bool forward) const override {
-    return input == 0 && (forward ? forward_ : reverse_);
+  bool flows(size_t input, bool) const override {
+    return input == 0 && passes_;
   }
   Arrays vjp(
       const Arrays&, const Arrays& cotangents, const std::vector<int>&, const Arrays&) override {
@@ -74,18 +76,17 @@ class Same : public Through {
         in[i] = moved({inputs[i], axes[i]}, axis, size);
       }
     }
-    auto p = std::make_shared<Same>(stream(), name_, reverse_, forward_, label_);
+    auto p = std::make_shared<Same>(stream(), name_, passes_, label_);
     return {{array(in.back().shape(), in.back().dtype(), p, in)}, {axis}};
   }
   bool is_equivalent(const Primitive& other) const override {
     auto* o = dynamic_cast<const Same*>(&other);
-    return o && o->name_ == name_ && o->label_ == label_ && o->reverse_ == reverse_ &&
-        o->forward_ == forward_;
+    return o && o->name_ == name_ && o->label_ == label_ && o->passes_ == passes_;
   }
 
  private:
   const char* name_;
-  bool reverse_, forward_;
+  bool passes_;
   std::string label_;
 };
 
@@ -133,8 +134,33 @@ array same(const array& a, std::shared_ptr<Same> p, Arrays in) {
 
 } // namespace
 
-array argument(const array& a, bool reverse, bool forward) {
-  return same(a, std::make_shared<Same>(current(), Argument, reverse, forward), {a});
+array argument(const array& a, bool passes) {
+  return same(a, std::make_shared<Same>(current(), Argument, passes), {a});
+}
+
+Body without_arguments(const Graph& g, size_t n) {
+  std::vector<uint32_t> place(g.inputs()); // of each old slot
+  std::iota(place.begin(), place.end(), 0);
+  uint32_t next = g.inputs();
+  std::vector<Graph::Node> nodes;
+  for (auto node : g.nodes()) {
+    for (auto& i : node.in) {
+      i = place[i];
+    }
+    if (node.primitive->name() == Argument && node.in[0] < n) {
+      place.push_back(node.in[0]);
+      continue;
+    }
+    for (size_t i = 0; i < node.shapes.size(); i++) {
+      place.push_back(next++);
+    }
+    nodes.push_back(std::move(node));
+  }
+  std::vector<uint32_t> outputs;
+  for (auto o : g.outputs()) {
+    outputs.push_back(place[o]);
+  }
+  return std::make_shared<Graph>(g.input_specs(), Arrays{}, std::move(nodes), std::move(outputs));
 }
 
 array late(const array& a, const Arrays& first) {
@@ -164,13 +190,13 @@ const std::string* label(const array& a) {
 }
 
 int arguments_of(
-    const uint64_t* h, uint64_t n, bool reverse, bool forward, uint64_t** out, uint64_t* nout) {
+    const uint64_t* h, uint64_t n, bool passes, uint64_t** out, uint64_t* nout) {
   ensure_thread();
   return guarded([&] {
     auto all = arrays(h, n);
     if (tracing()) {
       for (auto& a : all) {
-        a = argument(a, reverse, forward);
+        a = argument(a, passes);
       }
     }
     give(std::move(all), out, nout);
@@ -182,7 +208,7 @@ int named_of(uint64_t h, const char* label, uint64_t* out) {
   return guarded([&] {
     array a = arr(h);
     if (tracing()) {
-      a = same(a, std::make_shared<Same>(current(), Named, true, true, label), {a});
+      a = same(a, std::make_shared<Same>(current(), Named, true, label), {a});
     }
     *out = handle(a);
   });

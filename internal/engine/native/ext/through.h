@@ -34,9 +34,13 @@ class Through : public Own {
   size_t outputs_;
 };
 
-// argument returns a as what a function is given that has rules of its own: a
-// derivative enters the function only where it does not stop here.
-array argument(const array& a, bool reverse, bool forward);
+// argument returns a as what a function is given that has rules of its own:
+// derivatives enter the function where they pass here.
+array argument(const array& a, bool passes);
+
+// without_arguments is a recorded function in which derivatives do not stop at what
+// argument() made of its first n inputs.
+Body without_arguments(const Graph& g, size_t n);
 
 // late returns a, computed after the arrays first.
 array late(const array& a, const Arrays& first);
@@ -52,7 +56,7 @@ const std::string* label(const array& a);
 
 // Entries of the api.
 int arguments_of(
-    const uint64_t* in, uint64_t n, bool reverse, bool forward, uint64_t** out, uint64_t* nout);
+    const uint64_t* in, uint64_t n, bool passes, uint64_t** out, uint64_t* nout);
 int named_of(uint64_t a, const char* label, uint64_t* out);
 int custom_of(
     uint64_t op, const uint64_t* in, uint64_t n, uint64_t results, bool vjp, bool jvp,
