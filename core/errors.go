@@ -198,7 +198,7 @@ func engineError(msg string) error {
 	case strings.Contains(msg, "::vmap]"), strings.Contains(msg, "NYI"),
 		strings.Contains(msg, "Cannot vmap over"), strings.Contains(msg, "Can only handle groups"):
 		return wrap(ErrNoBatchRule)
-	case strings.Contains(msg, "shapeless"), strings.Contains(msg, "::output_shapes]"):
+	case strings.Contains(msg, "compile.Shapeless"), strings.Contains(msg, "::output_shapes]"):
 		return wrap(ErrShapeless)
 	}
 	return errors.New(text)

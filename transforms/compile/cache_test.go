@@ -111,6 +111,25 @@ func TestBehaviour04_MapsAreKeyedByKey(t *testing.T) {
 	require.Equal(t, 1, g.Stats().Traces)
 }
 
+// The values of two keys change places: to go by the order of insertion, or by the
+// values, would repeat the trace of the other.
+func TestBehaviour04_CapturedMapsAreKeyedByKey(t *testing.T) {
+	a, b := vec(1, 2), vec(3, 4, 5)
+	var m map[string]arr
+	f := compile.Of(func() arr { return m["a"].Sum().Mul(num(10)).Add(m["b"].Sum()) }, compile.Inputs(&m))
+	for range 5 {
+		m = map[string]arr{"a": a, "b": b}
+		require.Equal(t, 42.0, f.Call().Item())
+		m = map[string]arr{"b": b, "a": a}
+		require.Equal(t, 42.0, f.Call().Item())
+		m = map[string]arr{"a": b, "b": a}
+		require.Equal(t, 123.0, f.Call().Item())
+	}
+	require.Equal(t, 2, f.Stats().Traces)
+	m = map[string]arr{"a": a, "c": b}
+	require.ErrorIs(t, failure(t, func() { f.Call() }), core.ErrNil, "another key is another trace")
+}
+
 func TestBehaviour11_ResultTreesComeBackAsTheyWere(t *testing.T) {
 	type inner struct {
 		A arr

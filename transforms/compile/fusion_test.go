@@ -119,7 +119,7 @@ func opsFor(d core.DType) []exactOp {
 
 // Every op on every dtype, twice in a row and with a second output, is what it is
 // when it runs by itself.
-func TestFusedOpsAreExact(t *testing.T) {
+func TestBehaviour10_FusedOpsAreExact(t *testing.T) {
 	for _, d := range realDTypes {
 		for _, op := range opsFor(d) {
 			t.Run(d.String()+"/"+op.name, func(t *testing.T) {
@@ -140,7 +140,7 @@ func TestFusedOpsAreExact(t *testing.T) {
 }
 
 // A value that fits is converted as by itself.
-func TestFusedCastsAreExact(t *testing.T) {
+func TestBehaviour10_FusedCastsAreExact(t *testing.T) {
 	for _, from := range realDTypes {
 		for _, to := range realDTypes {
 			core.TidyDo(func() {
@@ -186,7 +186,7 @@ func layouts(d core.DType, shape []int, seed int) map[string]arr {
 	return m
 }
 
-func TestFusedLayouts(t *testing.T) {
+func TestBehaviour10_FusedLayouts(t *testing.T) {
 	shapes := [][]int{
 		{}, {1}, {5}, {2500}, {0}, {3, 0}, {70, 50}, {1, 6}, {6, 1}, {3, 5, 7, 11}, {2, 1, 3, 1, 2, 2, 1, 3, 2, 2},
 	}
@@ -215,7 +215,7 @@ func TestFusedLayouts(t *testing.T) {
 }
 
 // Random programs of exact ops, with several outputs, equal themselves.
-func TestFusedProperty(t *testing.T) {
+func TestBehaviour10_FusedProgramsEqualEager(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		core.TidyDo(func() {
 			shape := rapid.SampledFrom([][]int{{}, {7}, {1500}, {40, 30}, {4, 1, 5}}).Draw(r, "shape")
@@ -260,7 +260,7 @@ func TestFusedProperty(t *testing.T) {
 	})
 }
 
-func TestFusedManyArrays(t *testing.T) {
+func TestBehaviour10_FusedManyArrays(t *testing.T) {
 	var in []arr
 	for i := range 20 {
 		in = append(in, values(core.Float32, 1030, i))
@@ -281,7 +281,7 @@ func TestFusedManyArrays(t *testing.T) {
 }
 
 // Within 4 units in the last place of what float64 says, at every kind of value.
-func TestFusedAccuracy(t *testing.T) {
+func TestBehaviour10_FusedAccuracy(t *testing.T) {
 	for name, c := range map[string]struct {
 		f    func(arr) arr
 		want func(float64) float64

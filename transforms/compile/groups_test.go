@@ -13,7 +13,7 @@ import (
 // latest is what became of the last trace of a function.
 func latest(e compile.Explanation) compile.Trace { return e.Traces[len(e.Traces)-1] }
 
-func TestGroups(t *testing.T) {
+func TestBehaviour10_Groups(t *testing.T) {
 	x := values(core.Float32, 100, 1)
 	t.Run("gelu is one", func(t *testing.T) {
 		f := compile.Of(gelu)
@@ -52,6 +52,7 @@ func TestGroups(t *testing.T) {
 		e := latest(f.Explain())
 		require.Equal(t, [][]string{{"Exp", "Negative", "Abs"}}, e.Fused)
 		require.Equal(t, 3, e.Nodes) // with the reduction and its squeeze
+		require.Len(t, f.Program(x).Nodes[0].Out, 2)
 		sameBits(t, a.Sum(), b)
 	})
 	t.Run("streams divide", func(t *testing.T) {
@@ -62,7 +63,9 @@ func TestGroups(t *testing.T) {
 			return y
 		})
 		f.Call(x)
-		require.Equal(t, [][]string{{"Exp", "Negative"}, {"Abs", "Sqrt"}}, latest(f.Explain()).Fused)
+		e := latest(f.Explain())
+		require.Equal(t, [][]string{{"Exp", "Negative"}, {"Abs", "Sqrt"}}, e.Fused)
+		require.Equal(t, 2, e.Nodes)
 	})
 	t.Run("complex numbers are left", func(t *testing.T) {
 		f := compile.Of(func(x arr) arr { return x.AsType(core.Complex64).Mul(x).Neg() })

@@ -7,7 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/core/linalg"
 	"github.com/adjoint-go/adjoint/transforms/compile"
+	"github.com/adjoint-go/adjoint/transforms/flow"
 	"github.com/adjoint-go/adjoint/transforms/grad"
 	"github.com/adjoint-go/adjoint/transforms/vmap"
 )
@@ -132,5 +134,115 @@ func TestBehaviour14_ShapelessFunctionsThatAskForSizesRetrace(t *testing.T) {
 		}
 	}
 	require.Equal(t, 3, f.Stats().Traces)
+	require.Equal(t, 4, calls)
+}
+
+// MLX crashes when a program of one size is repeated at another.
+func TestBehaviour14_ReductionsOverOneElementAtFour(t *testing.T) {
+	reductions := map[string]function{
+		"sum":         func(x arr) arr { return x.Sum(0) },
+		"sum all":     func(x arr) arr { return x.Sum() },
+		"mean":        func(x arr) arr { return x.Mean(0) },
+		"mean all":    func(x arr) arr { return x.Mean() },
+		"prod":        func(x arr) arr { return x.Prod(0) },
+		"max":         func(x arr) arr { return x.Max(0) },
+		"min":         func(x arr) arr { return x.Min(0) },
+		"var":         func(x arr) arr { return x.Var(0) },
+		"std":         func(x arr) arr { return x.Std(0) },
+		"all":         func(x arr) arr { return x.Greater(num(2)).All(0) },
+		"any":         func(x arr) arr { return x.Greater(num(2)).Any(0) },
+		"argmax":      func(x arr) arr { return x.ArgMax(0) },
+		"argmin":      func(x arr) arr { return x.ArgMin(0) },
+		"logsumexp":   func(x arr) arr { return x.LogSumExp(0) },
+		"softmax":     func(x arr) arr { return x.Softmax(0) },
+		"cumsum":      func(x arr) arr { return x.CumSum(0) },
+		"cumprod":     func(x arr) arr { return x.CumProd(0) },
+		"cummax":      func(x arr) arr { return x.CumMax(0) },
+		"kept":        func(x arr) arr { return x.Sub(x.MaxKeep(0)) },
+		"grad of sum": grad.Of(func(x arr) arr { return x.Square().Sum(0).Sum() }),
+		"grad of max": grad.Of(func(x arr) arr { return x.Max(0).Sum() }),
+	}
+	for name, f := range reductions {
+		for _, sizes := range [][]int{{1, 4}, {4, 1, 4}, {1, 4, 1, 7, 4}} {
+			c := compile.Of(f, compile.Shapeless())
+			for _, n := range sizes {
+				x := counting(n, 3)
+				want, got := f(x), c.Call(x)
+				require.Equal(t, want.Spec(), got.Spec(), "%s at %d of %v", name, n, sizes)
+				if want.DType() == core.Float32 {
+					require.InDeltaSlice(t, floats(want), floats(got), 1e-3, "%s at %d of %v", name, n, sizes)
+				} else {
+					require.Equal(t, want.Bytes(), got.Bytes(), "%s at %d of %v", name, n, sizes)
+				}
+			}
+		}
+	}
+}
+
+func TestBehaviour14_WhatDependsOnSizesIsNamed(t *testing.T) {
+	size := 6
+	for says, f := range map[string]function{
+		"Split cannot infer output shapes":                        func(x arr) arr { return x.SplitAt(0, 2)[1] },
+		"Slice differs at other sizes of the arguments":           grad.Of(func(x arr) arr { return x.CumProd(0).Sum() }),
+		"a constant of Multiply differs at other sizes of the ar": func(x arr) arr { return x.Mul(num(float32(size))) },
+		"AsStrided": func(x arr) arr { return x.AsStrided([]int{3, 2}, []int{1, 1}, 0) },
+	} {
+		c := compile.Of(f, compile.Shapeless(), compile.Name("step"))
+		size = 6
+		c.Call(counting(6))
+		size = 8
+		e := failure(t, func() { c.Call(counting(8)) })
+		require.ErrorIs(t, e, core.ErrShapeless)
+		require.Contains(t, e.Error(), "compile.Of[step]: the program depends on sizes: "+says)
+	}
+}
+
+// What MLX cannot record without sizes is recorded with them, as is what would not be
+// comparable at two sizes; and inside another transform nothing is shapeless.
+func TestBehaviour14_WhatNeedsSizesIsTracedForEach(t *testing.T) {
+	chol := func(x arr) arr { return linalg.Cholesky(x.T().MatMul(x).Add(core.Identity(core.Float32, 3))) }
+	cases := map[string]function{
+		"gradient of a factor": grad.Of(func(x arr) arr { return chol(x).Sum() }),
+		"tangent of a factor":  func(x arr) arr { _, d := grad.JVP(chol, x, x); return d },
+		"tangent of an update": func(x arr) arr {
+			_, d := grad.JVP(func(x arr) arr { return x.AtAdd(x.At(core.Pick(0)), core.Pick(1)) }, x, x)
+			return d
+		},
+		"gradient of a scan":    grad.Of(func(x arr) arr { return flow.For(3, func(_, s arr) arr { return s.Mul(x).Sin() }, x).Sum() }),
+		"a function with rules": grad.Custom(func(x arr) arr { return x.Mul(x) }, grad.WithVJP(func(x, y, ct arr) arr { return ct })),
+		"gradient with rules": grad.Of(func(x arr) arr {
+			return grad.Custom(func(x arr) arr { return x.Sum() }, grad.WithVJP(func(x, y, ct arr) arr { return x.Mul(ct) }))(x)
+		}),
+		"a transposed constant":  grad.Of(func(x arr) arr { return x.MatMul(counting(3, 2)).Square().Sum() }),
+		"a mean and a broadcast": func(x arr) arr { return x.Sub(x.Mean()).Add(x.Sum(0)) },
+	}
+	for name, f := range cases {
+		inside := compile.Of(f, compile.Shapeless())
+		for range 2 {
+			for _, n := range []int{2, 5, 3} {
+				x := counting(n, 3).MulScalar(0.1)
+				require.InDeltaSlice(t, floats(f(x)), floats(inside.Call(x)), 1e-4, "%s at %d", name, n)
+				g := func(f function) function { return grad.Of(func(x arr) arr { return f(x).Square().Sum() }) }
+				require.InDeltaSlice(t, floats(g(f)(x)), floats(g(inside.Call)(x)), 1e-3, "gradient of %s at %d", name, n)
+			}
+		}
+	}
+	// A mistake is no reason to try with sizes for good.
+	fail := true
+	calls := 0
+	f := compile.Of(func(x arr) arr {
+		calls++
+		if fail {
+			x.MatMul(counting(7, 7))
+		}
+		return x.Exp()
+	}, compile.Shapeless())
+	require.Equal(t, "MatMul", failure(t, func() { f.Call(counting(2, 3)) }).Op)
+	require.Equal(t, 0, f.Stats().Entries)
+	fail = false
+	for n := 2; n < 9; n++ {
+		f.Call(counting(n, 3))
+	}
+	require.Equal(t, 2, f.Stats().Traces)
 	require.Equal(t, 4, calls)
 }

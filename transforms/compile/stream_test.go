@@ -23,6 +23,16 @@ func TestBehaviour13_AChangeOfStreamRetraces(t *testing.T) {
 		core.Using(core.CPU, call)
 	}
 	require.Equal(t, 2, f.Stats().Traces)
+	// The operations, and so the results, are on the stream of the call.
+	var own, other string
+	own = f.Program(x).Nodes[0].Stream
+	core.Using(s, func() { other = f.Program(x).Nodes[0].Stream })
+	require.NotEqual(t, own, other)
+	core.Using(s, func() {
+		for _, n := range f.Program(x).Nodes {
+			require.Equal(t, other, n.Stream)
+		}
+	})
 }
 
 func TestBehaviour13_StreamsInsideATrace(t *testing.T) {

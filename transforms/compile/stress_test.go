@@ -207,3 +207,32 @@ func TestBehaviour15_TrainingHoldsItsMemory(t *testing.T) {
 	require.InDelta(t, active, settled(), 16<<10)
 	require.Equal(t, 1, step.Stats().Traces)
 }
+
+func TestBehaviour15_AHundredThousandCallsLeakNothing(t *testing.T) {
+	type pair struct{ A, B arr }
+	x := pair{vec(1, 2), num(3)}
+	plain := compile.Of(func(p pair, k int) pair { return pair{p.A.Mul(p.B), p.B.Add(num(float32(k)))} })
+	slope := compile.Of(grad.Of(func(p pair) arr { return p.A.Mul(p.B).Sum() }))
+	evicting := compile.Of(func(x arr, k int) arr { return x.Mul(num(float32(k))) }, compile.MaxEntries(2))
+	run := func(n int) {
+		for i := range n {
+			core.TidyDo(func() {
+				y := plain.Call(x, i%2)
+				slope.Call(y)
+				if i%100 == 0 {
+					evicting.Call(x.A, i/100%5).Eval()
+					core.Eval(y)
+				}
+			})
+		}
+	}
+	run(1000)
+	active, held := settled(), resident(t)
+	run(100_000)
+	require.InDelta(t, active, settled(), 1<<10)
+	if !raced {
+		require.Less(t, resident(t)-held, 8<<20)
+	}
+	require.Equal(t, 2, plain.Stats().Entries)
+	require.Equal(t, 1, slope.Stats().Traces)
+}

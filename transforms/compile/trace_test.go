@@ -9,6 +9,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/transforms/compile"
+	"github.com/adjoint-go/adjoint/transforms/flow"
 	"github.com/adjoint-go/adjoint/transforms/grad"
 	"github.com/adjoint-go/adjoint/transforms/vmap"
 )
@@ -55,6 +56,37 @@ func TestBehaviour06_ValuesAreNotKnownInsideATrace(t *testing.T) {
 	// What depends on no placeholder has a value.
 	f := compile.Of(func(a arr) arr { return a.Add(num(float32(vec(1, 2).Sum().Item()))) })
 	require.Equal(t, []float32{4, 5}, floats(f.Call(x)))
+}
+
+func TestBehaviour06_NoAsyncEvaluationInsideAnyTransform(t *testing.T) {
+	x := vec(1, 2)
+	async := func(a arr) arr { core.AsyncEval(a.Exp()); return a.Sum() }
+	for name, run := range map[string]func(){
+		"compile":        func() { compile.Of(async).Call(x) },
+		"shapeless":      func() { compile.Of(async, compile.Shapeless()).Call(x) },
+		"vmap":           func() { vmap.Of(async)(core.Stack(0, x, x)) },
+		"sequential":     func() { vmap.Of(async, vmap.Sequential())(core.Stack(0, x, x)) },
+		"grad":           func() { grad.Of(async)(x) },
+		"value and grad": func() { grad.ValueAndGrad(async)(x) },
+		"vjp":            func() { grad.VJP(async, x) },
+		"jvp":            func() { grad.JVP(async, x, x) },
+		"linearize":      func() { grad.Linearize(async, x) },
+		"jacobian":       func() { grad.JacRev(async)(x) },
+		"forward":        func() { grad.JacFwd(async)(x) },
+		"hessian":        func() { grad.Hessian(async)(x) },
+		"hvp":            func() { grad.HVP(async)(x, x) },
+		"checkpoint":     func() { grad.Of(grad.Checkpoint(async))(x) },
+		"custom":         func() { grad.Of(grad.Custom(async))(x) },
+		"scan": func() {
+			flow.Scan(func(s, x arr) (arr, arr) { return s.Add(async(x)), x }, num(0), core.Stack(0, x, x))
+		},
+		"while": func() { flow.While(func(s arr) arr { return async(s).Less(num(1)) }, func(s arr) arr { return s }, x) },
+		"cond":  func() { flow.Cond(core.Scalar(true), async, async, x) },
+	} {
+		e := failure(t, run)
+		require.ErrorIs(t, e, core.ErrTracer, name)
+		require.Equal(t, "AsyncEval", e.Op, name)
+	}
 }
 
 func TestBehaviour06_AnInputThatIsAlsoCaptured(t *testing.T) {

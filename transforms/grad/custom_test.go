@@ -200,6 +200,74 @@ func TestBehaviour23_RulesAreDifferentiatedAgain(t *testing.T) {
 	near(t, []float64{7}, grad.Of(pull)(num(1)))
 }
 
+// A rule for one mode leaves the other whole: its derivatives are those of the
+// function's operations, to any order and through what is nested or captured.
+func TestBehaviour23_TheModeWithoutARuleHasDerivatives(t *testing.T) {
+	slope := func(x arr) arr { return x.Sin().Add(x.Mul(x.Cos())) }
+	plain := func(x arr) arr { return x.Mul(x.Sin()) }
+	vjp := grad.WithVJP(func(x, y, ct arr) arr { return ct.Mul(slope(x)) })
+	jvp := grad.WithJVP(func(x, y, d arr) arr { return d.Mul(slope(x)) })
+	both := func(f func(arr) arr) func(arr) arr {
+		return grad.Custom(func(x arr) arr { return f(x.Cos()).Add(x) }, grad.WithVJP(func(x, y, ct arr) arr {
+			return ct.Mul(slope(x.Cos()).Mul(x.Sin()).RSubScalar(1))
+		}))
+	}
+	w := num(0.5)
+	captured := func(rule grad.Rule[arr, arr]) func(arr) arr {
+		return func(x arr) arr {
+			return grad.Custom(func(x arr) arr { return plain(x).Mul(w) }, grad.WithVMap(func(b grad.Batch, x arr) arr { return plain(x).Mul(w) }))(x).Add(grad.Custom(plain, rule)(x).Mul(w))
+		}
+	}
+	nested := func(x arr) arr { return plain(x.Cos()).Add(x) }
+	cases := map[string]struct{ f, want func(arr) arr }{
+		"vjp":                {grad.Custom(plain, vjp), plain},
+		"jvp":                {grad.Custom(plain, jvp), plain},
+		"vjp and vmap":       {grad.Custom(plain, vjp, grad.WithVMap(func(b grad.Batch, x arr) arr { return plain(x) })), plain},
+		"jvp in vjp":         {both(grad.Custom(plain, jvp)), nested},
+		"vjp in vjp":         {both(grad.Custom(plain, vjp)), nested},
+		"jvp in checkpoint":  {grad.Checkpoint(grad.Custom(plain, jvp)), plain},
+		"captured, with vjp": {captured(vjp), plain},
+		"captured, with jvp": {captured(jvp), plain},
+	}
+	sum := func(f func(arr) arr) func(arr) arr { return func(x arr) arr { return f(x).Sum() } }
+	push := func(f func(arr) arr) func(arr) arr {
+		return func(x arr) arr { y, d := grad.JVP(f, x, x.Sin()); return y.Add(d) }
+	}
+	linear := func(f func(arr) arr) func(arr) arr {
+		return func(x arr) arr { _, d := grad.Linearize(f, x); return d(x.Cos()) }
+	}
+	pull := func(f func(arr) arr) func(arr) arr { return grad.Of(sum(f)) }
+	orders := map[string]func(func(arr) arr) func(arr) arr{
+		"reverse over forward": func(f func(arr) arr) func(arr) arr { return pull(push(f)) },
+		"forward over reverse": func(f func(arr) arr) func(arr) arr { return push(pull(f)) },
+		"forward over forward": func(f func(arr) arr) func(arr) arr { return push(push(f)) },
+		"reverse over linear":  func(f func(arr) arr) func(arr) arr { return pull(linear(f)) },
+		"three, reverse first": func(f func(arr) arr) func(arr) arr { return push(pull(push(f))) },
+		"three, forward first": func(f func(arr) arr) func(arr) arr { return pull(push(pull(f))) },
+		"in a vmap": func(f func(arr) arr) func(arr) arr {
+			return func(x arr) arr { return vmap.Of(pull(push(f)), vmap.In(-1))(core.Stack(-1, x, x.Neg())) }
+		},
+		"of a vmap": func(f func(arr) arr) func(arr) arr { return pull(push(vmap.Of(f))) },
+		"compiled": func(f func(arr) arr) func(arr) arr {
+			return compile.Of(pull(compile.Of(push(compile.Of(f).Call)).Call)).Call
+		},
+	}
+	x := vec(0.3, -0.7, 1.2)
+	for name, c := range cases {
+		for order, d := range orders {
+			near(t, numbersOf(d(c.want)(x)), d(c.f)(x), d(c.want)(x).Shape()...)
+			if t.Failed() {
+				t.Fatal(name, order)
+			}
+		}
+	}
+	// The tangents are those of the operations, also where the rule says otherwise.
+	f := grad.Custom(strange, strangeVJP())
+	_, d := grad.JVP(grad.Of(func(x arr) arr { _, d := grad.JVP(f, x, num(1)); return d }), num(3), num(1))
+	near(t, []float64{0}, d)
+	near(t, []float64{2}, grad.Of(func(x arr) arr { _, d := grad.JVP(f, x, num(1)); return d })(num(3)))
+}
+
 func TestBehaviour23_RulesThatReturnTheWrongThing(t *testing.T) {
 	x := vec(1, 2)
 	p := pairOf{W: vec(1, 2), X: vec(3, 4), N: core.From([]int32{1})}

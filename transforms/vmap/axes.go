@@ -60,7 +60,11 @@ func checked(op, what string, given []any, types []argtree.Plan) []any {
 	}
 	for i, g := range given {
 		switch g.(type) {
-		case nil, int, Axes:
+		case nil:
+		case int, Axes:
+			if !types[i].Holds() {
+				core.Failf(op, "%s %d is of type %v, which holds no array to map: give it nil in place of an axis", what, i, types[i].Type())
+			}
 		default:
 			core.Failf(op, "axis of %s %d is a %v: want nil, an int or vmap.Axes", what, i, reflect.TypeOf(g))
 		}

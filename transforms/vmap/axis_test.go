@@ -73,7 +73,7 @@ func TestMisuseOfNames(t *testing.T) {
 	}).Error(), "vmap.Name")
 }
 
-func TestPrefixesOfPaths(t *testing.T) {
+func TestBehaviour29_TheLongestPrefixCounts(t *testing.T) {
 	type inner struct{ A, B arr }
 	type outer struct{ In inner }
 	f := func(o outer) arr { return o.In.A.Mul(o.In.B).Sum() }

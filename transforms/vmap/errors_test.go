@@ -11,8 +11,8 @@ import (
 
 type data struct{ X, Y arr }
 
-// Behaviour 29: each misuse is a typed error that says what to do.
-func TestMisuse(t *testing.T) {
+// Each misuse is a typed error that says what to do.
+func TestBehaviour29_MisuseIsATypedError(t *testing.T) {
 	x, m := vec(1, 2), core.From([]float32{1, 2, 3, 4, 5, 6}, 2, 3)
 	id := func(x arr) arr { return x }
 	sum := func(d data) arr { return d.X.Sum().Add(d.Y) }
@@ -30,6 +30,23 @@ func TestMisuse(t *testing.T) {
 		"nothing mapped":     {f: func() { vmap.Of(id, vmap.In(nil))(x) }, says: "nothing is mapped"},
 		"no arrays":          {f: func() { vmap.Of(func(int) arr { return x })(3) }, says: "nothing is mapped"},
 		"absent":             {f: func() { vmap.Of(id)(nil) }, says: "nothing is mapped"},
+		"no array to map":    {f: func() { vmap.Of(func(x arr, k int) arr { return x }, vmap.In(0, 0)) }, says: "argument 1 is of type int, which holds no array"},
+		"no array at a path": {f: func() { vmap.Of(func(x arr, k int) arr { return x }, vmap.In(0, vmap.Axes{"K": 0})) }, says: "argument 1 is of type int"},
+		"result of no array": {f: func() { vmap.Of(func(x arr) int { return 1 }, vmap.Out(0)) }, says: "result 0 is of type int"},
+		"scalar in a struct": {f: func() { vmap.Of(sum)(data{m, num(1)}) }, says: "argument 0 at Y is a scalar"},
+		"axis of a path":     {f: func() { vmap.Of(sum, vmap.In(vmap.Axes{"X": 2}))(data{m, num(1)}) }, says: "argument 0 at X: axis 2 is out of range: it has axes -2 to 1"},
+		"static at a path": {f: func() {
+			vmap.Of(func(p struct {
+				X arr
+				K int
+			}) arr {
+				return p.X
+			}, vmap.In(vmap.Axes{"K": 0}))(struct {
+				X arr
+				K int
+			}{x, 1})
+		}, says: "K"},
+		"list too short":     {f: func() { vmap.Of(func(l []arr) arr { return l[0] }, vmap.In(vmap.Axes{"1": 0}))([]arr{m}) }, says: "1"},
 		"too few axes":       {f: func() { vmap.Of(func(a, b arr) arr { return a }, vmap.In(0)) }, says: "1 axes for 2 arguments"},
 		"too many out axes":  {f: func() { vmap.Of(id, vmap.Out(0, 0)) }, says: "2 axes for 1 results"},
 		"axis of wrong type": {f: func() { vmap.Of(id, vmap.In("0")) }, says: "string"},

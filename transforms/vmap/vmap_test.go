@@ -41,8 +41,8 @@ func loop(f func(xs []arr) arr, xs []arr, axes []any, out int) arr {
 	return core.Stack(out, ys...)
 }
 
-// Behaviours 29 and 30: for any axes, vmap is the stacked loop.
-func TestEqualsAStackedLoop(t *testing.T) {
+// For any axes, vmap is the stacked loop.
+func TestBehaviour30_EqualsAStackedLoop(t *testing.T) {
 	functions := map[string]func(xs []arr) arr{
 		"arithmetic": func(xs []arr) arr { return xs[0].Mul(xs[1]).Sub(xs[2].Sin()) },
 		"matmul":     func(xs []arr) arr { return xs[0].MatMul(xs[1]).Add(xs[2]) },
@@ -107,7 +107,7 @@ func TestEqualsAStackedLoop(t *testing.T) {
 	})
 }
 
-func TestTreesAndPrefixes(t *testing.T) {
+func TestBehaviour29_AbsentNegativeAndPrefixAxes(t *testing.T) {
 	type inner struct{ A, B arr }
 	type tree struct {
 		In   inner
@@ -145,7 +145,7 @@ func TestTreesAndPrefixes(t *testing.T) {
 }
 
 // Results that are arguments, constants, or each other.
-func TestDegenerateResults(t *testing.T) {
+func TestBehaviour29_ResultsThatAreNotMapped(t *testing.T) {
 	x := core.From([]float32{1, 2, 3, 4, 5, 6}, 2, 3)
 	kept := vec(7, 8)
 	for _, axes := range [][]any{{0, 0}, {0, 1}, {1, 0}, {1, 1}, {-1, 0}, {0, -1}} {
@@ -175,8 +175,7 @@ func TestDegenerateResults(t *testing.T) {
 	require.Equal(t, []float32{1, 2, 2, 4}, floats(same(vec(1, 2), vec(1, 2))), "one array in two roles")
 }
 
-// Behaviour 31.
-func TestNesting(t *testing.T) {
+func TestBehaviour31_Nesting(t *testing.T) {
 	x := core.From([]float32{1, 2, 3, 4, 5, 6}, 2, 3)
 	y := core.From([]float32{1, -1, 2, 0.5, 0.25, -2}, 2, 3)
 	w := vec(0.5, -1, 2)

@@ -88,6 +88,7 @@ class Graph {
     std::vector<uint32_t> in; // slots
     std::vector<mlx::core::Shape> shapes;
     std::vector<mlx::core::Dtype> dtypes;
+    bool reduces = false;
   };
   struct Spec {
     mlx::core::Shape shape;

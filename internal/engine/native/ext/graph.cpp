@@ -117,6 +117,7 @@ Graph::Graph(
     Node n;
     n.primitive = a.primitive_ptr();
     n.broadcast = op_name(*n.primitive) == "Broadcast";
+    n.reduces = dynamic_cast<Reduce*>(n.primitive.get());
     for (auto& in : a.inputs()) {
       n.in.push_back(slot.at(in.id()));
     }
@@ -145,6 +146,21 @@ Graph::Graph(
   }
 }
 
+// unreduced returns what a reduction over axes of one element gives. MLX never makes
+// such a node where it knows the sizes, and crashes when it evaluates one.
+static std::optional<array> unreduced(const Graph::Node& n, const std::vector<array>& args) {
+  if (!n.reduces) {
+    return std::nullopt;
+  }
+  auto& a = args[0];
+  for (int axis : static_cast<Reduce&>(*n.primitive).state().second) {
+    if (a.shape(axis) != 1) {
+      return std::nullopt;
+    }
+  }
+  return astype(a, n.dtypes[0], n.primitive->stream());
+}
+
 std::vector<array> Graph::run(const std::vector<array>& in, bool infer) const {
   std::vector<array> slots;
   slots.reserve(slots_);
@@ -155,6 +171,10 @@ std::vector<array> Graph::run(const std::vector<array>& in, bool infer) const {
     args.reserve(n.in.size());
     for (auto i : n.in) {
       args.push_back(slots[i]);
+    }
+    if (auto a = unreduced(n, args)) {
+      slots.push_back(*a);
+      continue;
     }
     if (n.shapes.size() == 1) {
       Shape shape = infer ? output_shapes(*n.primitive, args, n.dtypes).at(0) : n.shapes[0];
@@ -219,13 +239,15 @@ std::vector<array> Graph::evaluate(std::vector<array> in) const {
       }
     }
     std::vector<array> results;
-    if (n.shapes.size() == 1) {
+    if (auto a = unreduced(n, args)) {
+      results.push_back(*a);
+    } else if (n.shapes.size() == 1) {
       results.emplace_back(n.shapes[0], n.dtypes[0], n.primitive, std::move(args));
     } else {
       results = array::make_arrays(n.shapes, n.dtypes, n.primitive, args);
       args.clear();
     }
-    if (!eval_node(results[0])) {
+    if (results[0].status() == array::Status::unscheduled && !eval_node(results[0])) {
       return {};
     }
     for (auto& r : results) {
@@ -295,12 +317,17 @@ std::string Graph::difference(const Graph& g) const {
   return outputs_ == g.outputs_ && constants_.size() == g.constants_.size() ? "" : "an output";
 }
 
-// user names the first op that takes a slot.
+// user names the first op that takes a slot, behind a broadcast of it.
 std::string Graph::user(uint32_t slot) const {
+  uint32_t result = inputs_.size() + constants_.size();
   for (auto& n : nodes_) {
     if (std::find(n.in.begin(), n.in.end(), slot) != n.in.end()) {
-      return std::string(" of ") + n.primitive->name();
+      if (!n.broadcast) {
+        return std::string(" of ") + n.primitive->name();
+      }
+      slot = result;
     }
+    result += n.shapes.size();
   }
   return "";
 }

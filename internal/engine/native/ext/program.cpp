@@ -203,8 +203,8 @@ static int program_trace(
         auto diff = e.graph.difference(g);
         if (!diff.empty()) {
           throw std::invalid_argument(
-              "[compile] shapeless: the program depends on the sizes of its arguments (at " +
-              diff + ")");
+              "[compile] " + diff + " differs at other sizes of the arguments; without compile.Shapeless "
+              "each size is traced");
         }
         e.trusted = true;
         evicted.push_back(tag); // the first trace stays
