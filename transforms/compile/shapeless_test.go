@@ -185,7 +185,6 @@ func TestBehaviour14_WhatDependsOnSizesIsNamed(t *testing.T) {
 		"Split cannot infer output shapes":                        func(x arr) arr { return x.SplitAt(0, 2)[1] },
 		"Slice differs at other sizes of the arguments":           grad.Of(func(x arr) arr { return x.CumProd(0).Sum() }),
 		"a constant of Multiply differs at other sizes of the ar": func(x arr) arr { return x.Mul(num(float32(size))) },
-		"AsStrided": func(x arr) arr { return x.AsStrided([]int{3, 2}, []int{1, 1}, 0) },
 	} {
 		c := compile.Of(f, compile.Shapeless(), compile.Name("step"))
 		size = 6
