@@ -33,6 +33,8 @@ var (
 	// ErrGraphTooDeep: a chain of operations that are not evaluated is longer than
 	// DebugOptions.MaxDepth.
 	ErrGraphTooDeep = errors.New("too many operations wait to be evaluated")
+	// ErrNoMemory: an array is larger than the memory that can be had.
+	ErrNoMemory = errors.New("there is not enough memory")
 	// ErrNonFinite: a result holds what DebugOptions watches for.
 	ErrNonFinite = errors.New("a result is not finite")
 	// ErrClosed: the engine was closed.
@@ -195,6 +197,9 @@ func engineError(msg string) error {
 		return fmt.Errorf("%w: pass it once, or list it in compile.Inputs", ErrUncaptured)
 	case noDerivative(msg):
 		return wrap(ErrNotDifferentiable)
+	case strings.Contains(msg, "there is no memory for"), strings.Contains(msg, "nable to allocate"),
+		strings.Contains(msg, "Attempting to allocate"):
+		return wrap(ErrNoMemory)
 	case strings.Contains(msg, "::vmap]"), strings.Contains(msg, "NYI"),
 		strings.Contains(msg, "Cannot vmap over"), strings.Contains(msg, "Can only handle groups"):
 		return wrap(ErrNoBatchRule)

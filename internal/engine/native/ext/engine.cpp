@@ -7,6 +7,7 @@
 #include <deque>
 #include <sstream>
 
+#include "ext/bindings.h"
 #include "mlx/scheduler.h"
 
 Table T;
@@ -327,6 +328,7 @@ extern "C" __attribute__((visibility("default"))) const adj_api* adj_open(
     if (is_available(Device(Device::gpu))) {
       main_stream = stream_default((int)Device::gpu, 0);
     }
+    memory_init();
     inline_init();
     cpu::init();
   });

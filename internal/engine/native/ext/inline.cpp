@@ -13,18 +13,12 @@
 #include <exception>
 #include <vector>
 
+#include "ext/bindings.h"
 #include "ext/engine.h"
 #include "mlx/allocator.h"
 #include "mlx/backend/cpu/encoder.h"
 #include "mlx/primitives.h"
 #include "mlx/scheduler.h"
-
-#if defined(__linux__)
-#include <elf.h>
-#include <link.h>
-#include <sys/mman.h>
-#include <unistd.h>
-#endif
 
 namespace adj {
 
@@ -82,69 +76,6 @@ static void signal(
   }
 }
 
-struct Patch {
-  const char* symbol;
-  void* target;
-  void** original;
-  int found;
-};
-
-// patch replaces the bindings of one loaded library.
-static void patch(const dl_phdr_info* lib, Patch* patches, int n) {
-  const ElfW(Dyn)* dyn = nullptr;
-  for (int i = 0; i < lib->dlpi_phnum; i++) {
-    if (lib->dlpi_phdr[i].p_type == PT_DYNAMIC) {
-      dyn = reinterpret_cast<const ElfW(Dyn)*>(lib->dlpi_addr + lib->dlpi_phdr[i].p_vaddr);
-    }
-  }
-  if (!dyn) {
-    return;
-  }
-  const ElfW(Sym)* symbols = nullptr;
-  const char* names = nullptr;
-  const ElfW(Rela)* tables[2] = {nullptr, nullptr};
-  size_t sizes[2] = {0, 0};
-  for (; dyn->d_tag != DT_NULL; dyn++) {
-    auto p = dyn->d_un.d_ptr;
-    switch (dyn->d_tag) {
-      case DT_SYMTAB: symbols = reinterpret_cast<const ElfW(Sym)*>(p); break;
-      case DT_STRTAB: names = reinterpret_cast<const char*>(p); break;
-      case DT_JMPREL: tables[0] = reinterpret_cast<const ElfW(Rela)*>(p); break;
-      case DT_PLTRELSZ: sizes[0] = dyn->d_un.d_val; break;
-      case DT_RELA: tables[1] = reinterpret_cast<const ElfW(Rela)*>(p); break;
-      case DT_RELASZ: sizes[1] = dyn->d_un.d_val; break;
-    }
-  }
-  if (!symbols || !names) {
-    return;
-  }
-  size_t page = sysconf(_SC_PAGESIZE);
-  for (int t = 0; t < 2; t++) {
-    for (size_t i = 0; tables[t] && i < sizes[t] / sizeof(ElfW(Rela)); i++) {
-      auto& r = tables[t][i];
-#if __SIZEOF_POINTER__ == 8
-      auto sym = ELF64_R_SYM(r.r_info);
-#else
-      auto sym = ELF32_R_SYM(r.r_info);
-#endif
-      if (!sym || symbols[sym].st_name == 0) {
-        continue;
-      }
-      for (int k = 0; k < n; k++) {
-        if (std::strcmp(names + symbols[sym].st_name, patches[k].symbol) != 0) {
-          continue;
-        }
-        auto** slot = reinterpret_cast<void**>(lib->dlpi_addr + r.r_offset);
-        auto start = reinterpret_cast<uintptr_t>(slot) & ~(page - 1);
-        if (mprotect(reinterpret_cast<void*>(start), page, PROT_READ | PROT_WRITE) == 0) {
-          *slot = patches[k].target;
-          patches[k].found++;
-        }
-      }
-    }
-  }
-}
-
 void inline_init() {
   const char* off = std::getenv("ADJOINT_INLINE");
   if (off && std::strcmp(off, "0") == 0) {
@@ -161,22 +92,14 @@ void inline_init() {
   } sig{&scheduler::Scheduler::signal_event};
   queue_task = reinterpret_cast<Enqueue>(task.p);
   queue_signal = reinterpret_cast<Signal>(sig.p);
-  static Patch patches[] = {
+  std::vector<Binding> bindings = {
       {"_ZN3mlx4core9scheduler9Scheduler7enqueueENS0_6StreamESt8functionIFvvEE",
-       reinterpret_cast<void*>(&enqueue), nullptr, 0},
+       reinterpret_cast<void*>(&enqueue)},
       {"_ZN3mlx4core9scheduler9Scheduler12signal_eventENS0_6StreamENS0_5EventESt8functionIFvRS4_EE",
-       reinterpret_cast<void*>(&signal), nullptr, 0},
+       reinterpret_cast<void*>(&signal)},
   };
-  dl_iterate_phdr(
-      [](dl_phdr_info* lib, size_t, void*) {
-        if (std::strstr(lib->dlpi_name, "libmlx.so") ||
-            std::strstr(lib->dlpi_name, "libadjoint_ext")) {
-          patch(lib, patches, 2);
-        }
-        return 0;
-      },
-      nullptr);
-  hooked = patches[0].found > 0 && patches[1].found > 0;
+  bind(bindings);
+  hooked = bindings[0].found > 0 && bindings[1].found > 0;
 }
 
 #else
