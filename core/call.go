@@ -147,12 +147,15 @@ func (c *Call) Shape(ns []int) {
 }
 
 func checkShape(ns []int, infer bool) error {
-	n := 1
+	n, inferred := 1, false
 	for _, d := range ns {
 		if d < 0 {
-			if infer && d == -1 {
-				infer = false
+			if d == -1 && infer {
+				infer, inferred = false, true
 				continue
+			}
+			if d == -1 && inferred {
+				return fmt.Errorf("shape %v has -1 twice: one size can be inferred", ns)
 			}
 			return fmt.Errorf("shape %v has a negative size", ns)
 		}

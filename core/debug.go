@@ -164,7 +164,7 @@ func checkDepth(op func(pcs []uintptr) string, made, from []*Array) {
 		if int64(depth) > limit {
 			engine.Leave()
 			panic(newError(op(callers()), from, fmt.Errorf(
-				"%w: %d operations deep, more than the %d of core.Debug's MaxDepth; evaluate what a loop computes, with core.Eval, in each round", ErrGraphTooDeep, depth, limit)))
+				"%w: %d operations deep, more than the %d of core.Debug's MaxDepth; evaluate what a loop computes, with core.Eval, in each round, or make it a flow.For", ErrGraphTooDeep, depth, limit)))
 		}
 	}
 	for _, a := range made {

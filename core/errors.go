@@ -197,7 +197,7 @@ func engineError(msg string) error {
 		return fmt.Errorf("%w: pass it once, or list it in compile.Inputs", ErrUncaptured)
 	case noDerivative(msg):
 		return wrap(ErrNotDifferentiable)
-	case strings.Contains(msg, "there is no memory for"), strings.Contains(msg, "nable to allocate"),
+	case strings.Contains(msg, "cannot allocate"), strings.Contains(msg, "nable to allocate"),
 		strings.Contains(msg, "Attempting to allocate"):
 		return wrap(ErrNoMemory)
 	case strings.Contains(msg, "::vmap]"), strings.Contains(msg, "NYI"),

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/transforms/compile"
 	"github.com/adjoint-go/adjoint/transforms/grad"
 )
 
@@ -190,6 +191,31 @@ func TestBehaviour18_OrderOfSelectionIsKept(t *testing.T) {
 		require.Equal(t, 4.0, pull(num(1)).C.Item())
 		require.Equal(t, 2.0, grad.JacRev(f, grad.Only(paths...))(p).A.Item())
 	}
+}
+
+// What was an integer or bool on the way is a constant, as in differences.
+func TestBehaviour18_NothingFlowsThroughIntegers(t *testing.T) {
+	x := vec(1.5, -2.25)
+	for name, f := range map[string]func(arr) arr{
+		"a cast and back":   func(x arr) arr { return x.AsType(core.Int32).AsType(core.Float32) },
+		"integer products":  func(x arr) arr { i := x.AsType(core.Int64); return i.Mul(i).AsType(core.Float32) },
+		"promotion":         func(x arr) arr { return core.Ones(core.Float32, 2).Mul(x.AsType(core.Int8)) },
+		"a comparison":      func(x arr) arr { return x.Greater(num(0)).AsType(core.Float32) },
+		"a position":        func(x arr) arr { return x.ArgMax(0).AsType(core.Float32) },
+		"an order":          func(x arr) arr { return x.ArgSort(0).AsType(core.Float32) },
+		"a root of integer": func(x arr) arr { return x.Abs().AsType(core.Int32).Sqrt() },
+	} {
+		require.Equal(t, []float32{0, 0}, floats(grad.Of(func(x arr) arr { return f(x).Sum() })(x)), name)
+		_, d := grad.JVP(f, x, x)
+		require.Equal(t, make([]float32, d.Size()), floats(d), name)
+		both := grad.Of(func(x arr) arr { return f(x).Mul(x).Sum() })
+		want := f(x).BroadcastTo(2)
+		require.Equal(t, floats(want), floats(both(x)), name)
+		require.Equal(t, floats(want), floats(compile.Of(both).Call(x)), name)
+		require.NoError(t, grad.Check(f, x, grad.Checking{}), name)
+	}
+	half := grad.Of(func(x arr) arr { return x.AsType(core.Float16).AsType(core.Float32).Sum() })
+	require.Equal(t, []float32{1, 1}, floats(half(x)), "between floating-point dtypes it flows")
 }
 
 // Integers and bools never get an integer gradient, nor a tangent.

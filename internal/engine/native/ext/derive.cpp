@@ -26,9 +26,15 @@ const Stream& stream_of(const array& a) {
 
 // flows says whether derivatives pass from an input to the outputs of a.
 static bool flows(const array& a, size_t input, bool forward) {
-  auto* own = dynamic_cast<const Own*>(&a.primitive());
+  if (auto* own = dynamic_cast<const Own*>(&a.primitive())) {
+    return own->flows(input, forward);
+  }
+  // A number that was an integer is a constant.
+  if (named(a, "AsType")) {
+    return issubdtype(a.inputs()[0].dtype(), inexact) || !issubdtype(a.dtype(), inexact);
+  }
   // The further inputs of a broadcast only say how large it is.
-  return own ? own->flows(input, forward) : input == 0 || !named(a, "Broadcast");
+  return input == 0 || !named(a, "Broadcast");
 }
 
 Tape::Tape(

@@ -20,7 +20,7 @@ class Checked : public allocator::Allocator {
   allocator::Buffer malloc(size_t size) override {
     auto b = base_.malloc(size);
     if (!b.ptr() && size > 0) {
-      throw std::runtime_error("[malloc] there is no memory for " + std::to_string(size) + " bytes");
+      throw std::runtime_error("[malloc] cannot allocate " + std::to_string(size) + " bytes");
     }
     return b;
   }
