@@ -90,4 +90,10 @@ func Mean(x *core.Array, name string) *core.Array {
 func Index(name string) *core.Array { return named("vmap.Index", name).index }
 
 // Size is the number of examples.
-func Size(name string) int { return named("vmap.Size", name).size }
+func Size(name string) int {
+	a := named("vmap.Size", name)
+	// A compiled function that this is called in captures the axis, and keeps no
+	// program for axes of other sizes.
+	a.index.Neg()
+	return a.size
+}

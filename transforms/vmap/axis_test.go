@@ -54,6 +54,26 @@ func TestNamesOfNestedAxes(t *testing.T) {
 	}))
 }
 
+// A program that was recorded inside one vmap knows nothing of the next.
+func TestNamesInsideCompiledFunctions(t *testing.T) {
+	for name, f := range map[string]func(x arr) arr{
+		"size":  func(x arr) arr { return x.MulScalar(float64(vmap.Size("batch"))) },
+		"index": func(x arr) arr { return x.Add(vmap.Index("batch").AsType(core.Float32)) },
+		"sum":   func(x arr) arr { return x.Add(vmap.Sum(x, "batch")) },
+		"mean":  func(x arr) arr { return x.Add(vmap.Mean(x, "batch")) },
+	} {
+		c := compile.Of(f)
+		over := func(f func(arr) arr) func(arr) arr { return vmap.Of(f, vmap.Name("batch")) }
+		for _, n := range []int{3, 4, 3, 1, 2} {
+			x := core.Arange(core.Float32, 1, float64(n+1), 1)
+			require.Equal(t, floats(over(f)(x)), floats(over(c.Call)(x)), "%s of %d", name, n)
+			slope := func(f func(arr) arr) arr { return grad.Of(func(x arr) arr { return over(f)(x).Square().Sum() })(x) }
+			require.InDeltaSlice(t, floats(slope(f)), floats(slope(c.Call)), 1e-4, "%s of %d", name, n)
+		}
+		require.Contains(t, failure(t, func() { c.Call(num(1)) }).Error(), "vmap.Name", name)
+	}
+}
+
 func TestMisuseOfNames(t *testing.T) {
 	x := vec(1, 2)
 	for says, f := range map[string]func(){
