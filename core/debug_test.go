@@ -243,6 +243,23 @@ func TestALeakedArrayNamesItsLine(t *testing.T) {
 	}
 }
 
+// Also one that depends on no argument, as a key of a random.State that was not
+// captured.
+func TestALeakedConstantNamesItsTransform(t *testing.T) {
+	x := core.From([]float32{1})
+	for name, run := range map[string]func(keep func()){
+		"grad.Of":    func(keep func()) { grad.Of(func(x *core.Array) *core.Array { keep(); return x.Sum() })(x) },
+		"compile.Of": func(keep func()) { compile.Of(func(x *core.Array) *core.Array { keep(); return x }).Call(x) },
+		"vmap.Of":    func(keep func()) { vmap.Of(func(x *core.Array) *core.Array { keep(); return x })(x) },
+	} {
+		var kept *core.Array
+		run(func() { kept = core.Ones(core.Float32, 2).Exp() })
+		err := thrown(func() { kept.Add(kept) })
+		assert.ErrorIs(t, err, core.ErrLeaked, name)
+		assert.ErrorContains(t, err, "it was made in the function that "+name+" traced at core/debug_test.go:", name)
+	}
+}
+
 func TestMaxDepth(t *testing.T) {
 	restore := core.Debug(core.DebugOptions{MaxDepth: 100})
 	defer restore()

@@ -85,6 +85,9 @@ func closeScope(id int64, s *scope, why gone) {
 		if a.h != 0 {
 			hs = append(hs, a.h)
 			a.h, a.gone = 0, why
+			if why == leaked && a.trace == 0 {
+				a.trace = s.trace // made in the function, of nothing that it was given
+			}
 		}
 	}
 	engine.Free(hs)
