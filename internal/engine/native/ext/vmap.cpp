@@ -5,7 +5,7 @@
 // the mapped axis, though it was reached through mapped arrays, is repeated and
 // not taken for mapped along its last axis; an array may be returned twice, with
 // different axes; rules that write to their primitive (Broadcast, Reshape,
-// Transpose) are replaced; and nothing recurses.
+// Transpose) are replaced; the shapes of results are checked; and nothing recurses.
 #include <cstring>
 #include <numeric>
 #include <unordered_map>
@@ -50,6 +50,16 @@ Batched transposed(const array& a, const Batched& in) {
   }
   axes.insert(axes.begin() + in.axis, in.axis);
   return {transpose(in.value, axes, a.primitive().stream()), in.axis};
+}
+
+// MLX's own rule puts several axes at wrong places where the mapped one lies behind.
+Batched expanded(const array& a, const Batched& in) {
+  auto axes = static_cast<const ExpandDims&>(a.primitive()).state();
+  for (auto& ax : axes) {
+    ax++;
+  }
+  auto s = a.primitive().stream();
+  return {expand_dims(moveaxis(in.value, in.axis, 0, s), axes, s), 0};
 }
 
 // One call for each mapped element, where there is no other way.
@@ -98,6 +108,9 @@ std::vector<Batched> batch(array& a, const std::vector<Batched>& in) {
   if (any && named(a, "Transpose")) {
     return {transposed(a, in[0])};
   }
+  if (any && named(a, "ExpandDims")) {
+    return {expanded(a, in[0])};
+  }
   if (any && (named(a, "ToFP8") || named(a, "FromFP8"))) {
     return {{array(values[0].shape(), a.dtype(), a.primitive_ptr(), values), axes[0]}};
   }
@@ -128,6 +141,19 @@ std::vector<Batched> batch(array& a, const std::vector<Batched>& in) {
     out.push_back({o, unmapped});
   }
   return out;
+}
+
+// check says whether a rule's result has the shape of an example's, and the mapped axis.
+void check(const array& a, const array& like, const Batched& out) {
+  auto shape = out.value.shape();
+  if (out.axis != unmapped) {
+    shape.erase(shape.begin() + out.axis);
+  }
+  if (shape != like.shape()) {
+    throw std::logic_error(
+        std::string("[") + a.primitive().name() + "::vmap] the rule of " + a.primitive().name() +
+        " gives results of another shape.");
+  }
 }
 
 // The trace whose axis is being mapped, also within the bodies of its operations.
@@ -171,6 +197,7 @@ std::vector<Batched> vectorize(
     auto own = axis_sum(a, mapping, in);
     auto out = own ? std::vector<Batched>{*own} : batch(a, in);
     for (size_t i = 0; i < out.size(); i++) {
+      check(a, like[i], out[i]);
       known.insert({like[i].id(), out[i]});
     }
   }
