@@ -8,11 +8,18 @@
 #include "_cgo_export.h"
 #include "bridge.h"
 
+// AddressSanitizer, in a program built with -asan, refuses to open a library that
+// binds past its own functions. Such a program has no BLAS beside ours.
+#if defined(__SANITIZE_ADDRESS__)
+#undef RTLD_DEEPBIND
+void (*adjointFault)(int);
+#endif
 #ifndef RTLD_DEEPBIND
 #define RTLD_DEEPBIND 0
 #endif
 
 const adj_api* adjoint_api;
+int64_t (*adjointBare)(uint64_t, uint64_t, const uint64_t*, uint64_t, uint64_t);
 
 // libs holds the C API's library and, where some of its functions are taken from
 // another one, that library and their names.
@@ -40,6 +47,10 @@ void* adjointLoad(const char* path, int deep, const char** err) {
 const char* adjointOpen(void* ext, void* lib, void* fallback, const char** names, int n) {
 	adj_open_fn f = (adj_open_fn)dlsym(ext, "adj_open");
 	if (!f) return "it has no adj_open";
+	adjointBare = (int64_t (*)(uint64_t, uint64_t, const uint64_t*, uint64_t, uint64_t))dlsym(ext, "adj_bare");
+#if defined(__SANITIZE_ADDRESS__)
+	adjointFault = (void (*)(int))dlsym(ext, "adj_fault");
+#endif
 	static adj_callbacks cb;
 	cb.function = (int (*)(uint64_t, const uint64_t*, uint64_t, uint64_t**, uint64_t*))adjointFunction;
 	cb.eval = adjointEval;

@@ -5,10 +5,22 @@
 #include "native/ext/adj.h"
 
 extern const adj_api* adjoint_api;
+extern int64_t (*adjointBare)(uint64_t p, uint64_t tag, const uint64_t* in, uint64_t n, uint64_t times);
 
 void* adjointLoad(const char* path, int deep, const char** err);
 const char* adjointOpen(void* ext, void* lib, void* fallback, const char** names, int n);
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
+// adjointAbandonFrames tells AddressSanitizer, in a program built with -asan, that
+// the frames below a callback do not return: others will lie where they lay.
+static void adjointAbandonFrames(void) {
+#if defined(__SANITIZE_ADDRESS__)
+	__asan_handle_no_return();
+#endif
+}
 // adjointAt makes an address that C gave as a number a pointer again.
 static void* adjointAt(uint64_t p) { return (void*)p; }
 static void adjointEnv(const char* k, const char* v) { setenv(k, v, 0); }
@@ -58,6 +70,7 @@ static int adjointProgramTrace(uint64_t p, uint64_t fn, uint64_t tr, const char*
 static uint64_t adjointProgramSize(uint64_t p) { return adjoint_api->program_size(p); }
 static int adjointProgramTake(uint64_t p, uint64_t from, uint64_t limit, uint64_t** out, uint64_t* nout) { return adjoint_api->program_take(p, from, limit, out, nout); }
 static int adjointProgramDescribe(uint64_t p, uint64_t tag, char** out, uint64_t* n) { return adjoint_api->program_describe(p, tag, out, n); }
+static int64_t adjointProgramBare(uint64_t p, uint64_t tag, const uint64_t* in, uint64_t n, uint64_t times) { return adjointBare(p, tag, in, n, times); }
 static void adjointProgramClear(uint64_t p) { adjoint_api->program_clear(p); }
 static int adjointForeign(uint64_t op, const char* name, int det, const uint64_t* in, uint64_t n, const int64_t* spec, uint64_t nres, uint64_t** out, uint64_t* nout) { return adjoint_api->foreign(op, name, det, in, n, spec, nres, out, nout); }
 static uint64_t adjointForeignDropped(uint64_t* out, uint64_t cap) { return adjoint_api->foreign_dropped(out, cap); }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -114,27 +113,4 @@ func EvalError(msg string) error {
 		return nil
 	}
 	return e.last[id%uint64(len(e.last))]
-}
-
-// unlocked runs f without the engine lock and reports whether it came back. A
-// panic is kept for Failure. When f ends its goroutine (runtime.Goexit), unlocked does
-// not return: the frames of C++ below are abandoned together with the thread,
-// to which the goroutine is locked, and the lock stays free.
-func unlocked(f func()) (ok bool) {
-	mu.Unlock()
-	returned := false
-	defer func() {
-		if returned {
-			return
-		}
-		if v := recover(); v != nil {
-			stack := debug.Stack()
-			mu.Lock()
-			failure.value, failure.stack = v, stack
-		}
-	}()
-	f()
-	returned = true
-	mu.Lock()
-	return true
 }

@@ -12,6 +12,7 @@ import "C"
 import (
 	"fmt"
 	"runtime/debug"
+	"time"
 	"unsafe"
 )
 
@@ -31,6 +32,32 @@ func reply(out []Handle, axes []int, p **C.uint64_t, n *C.uint64_t) {
 
 func handles(in *C.uint64_t, n C.uint64_t) []Handle {
 	return append([]Handle(nil), unsafe.Slice((*Handle)(unsafe.Pointer(in)), int(n))...)
+}
+
+// unlocked runs f without the engine lock and reports whether it came back. A
+// panic is kept for Failure. When f ends its goroutine (runtime.Goexit), unlocked does
+// not return: the frames of C++ below are abandoned together with the thread,
+// to which the goroutine is locked, and the lock stays free.
+func unlocked(f func()) (ok bool) {
+	mu.Unlock()
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		v := recover()
+		if v == nil {
+			C.adjointAbandonFrames()
+			return
+		}
+		stack := debug.Stack()
+		mu.Lock()
+		failure.value, failure.stack = v, stack
+	}()
+	f()
+	returned = true
+	mu.Lock()
+	return true
 }
 
 //export adjointFunction
@@ -259,6 +286,12 @@ func (p Program) Describe(tag uint64) (text []byte, code int) {
 		C.free(unsafe.Pointer(o))
 	}
 	return text, code
+}
+
+// Bare makes the arrays of the trace with that tag as often as said, with nothing
+// around it, and returns the time. Benchmarks measure Run against it.
+func (p Program) Bare(tag uint64, in []Handle, times int) time.Duration {
+	return time.Duration(C.adjointProgramBare(C.uint64_t(p), C.uint64_t(tag), words(in), C.uint64_t(len(in)), C.uint64_t(times)))
 }
 
 // Call builds one call of a foreign op. spec holds dtype, rank and sizes of each

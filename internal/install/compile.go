@@ -143,6 +143,7 @@ func (b *builder) link(ctx context.Context, name string, objects []string) error
 	} else {
 		args = []string{"-shared", "-Wl,-soname," + name, "-Wl,-z,defs", "-Wl,-rpath,$ORIGIN", "-Wl,-rpath-link," + b.lib}
 	}
+	args = append(args, native.LinkFlags()...)
 	args = append(args, objects...)
 	args = append(args, "-L", b.lib, "-lmlx", "-o", filepath.Join(b.lib, name))
 	return b.compile(ctx, name, args...)

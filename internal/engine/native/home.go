@@ -11,7 +11,7 @@ import (
 const LibDir = "mlx/lib"
 
 // SetupCommand is what a user runs to make the engine of this version of Adjoint.
-const SetupCommand = "go run github.com/adjoint-go/adjoint/cmd/adjoint setup"
+const SetupCommand = "go run " + buildFlag + "github.com/adjoint-go/adjoint/cmd/adjoint setup"
 
 // Home returns the folder that holds this user's engines: $ADJOINT_HOME, or "adjoint" in the user's cache folder.
 func Home() string {

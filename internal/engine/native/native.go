@@ -36,7 +36,17 @@ func Sources() fs.FS { return sources }
 // CompileFlags are the flags of every native compilation unit. A unit adds flags of its own with a line
 // "// adjoint:flags -O3 …" among its first lines.
 func CompileFlags() []string {
-	return []string{"-std=c++20", "-O2", "-fPIC", "-fvisibility=hidden"}
+	return append([]string{"-std=c++20", "-O2", "-fPIC", "-fvisibility=hidden"}, LinkFlags()...)
+}
+
+// LinkFlags are those of CompileFlags that linking needs too. A program that is built with Go's -asan has an engine of
+// its own, in which every unit is checked by AddressSanitizer and UndefinedBehaviorSanitizer. The check of dynamic
+// types is left out: it needs type information that MLX's library does not export.
+func LinkFlags() []string {
+	if !sanitized {
+		return nil
+	}
+	return []string{"-O1", "-g1", "-fsanitize=address,undefined", "-fno-sanitize=vptr", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"}
 }
 
 // recipe counts the changes to how setup builds an engine that no source, version or flag shows.

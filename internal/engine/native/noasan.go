@@ -1,0 +1,8 @@
+//go:build !asan
+
+package native
+
+const (
+	sanitized = false
+	buildFlag = ""
+)
