@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
 	"github.com/adjoint-go/adjoint/core"
 )
 
@@ -24,14 +27,17 @@ func chain(x, y *core.Array, n int) *core.Array {
 	return x
 }
 
-// fastest returns the shortest time of f per call among rounds, which other
-// programs on the machine disturb least.
-func fastest(rounds, calls int, f func(calls int) time.Duration) time.Duration {
-	least := time.Duration(math.MaxInt64)
-	for range rounds {
-		least = min(least, f(calls)/time.Duration(calls))
+// spent returns the processor time of f, of all threads, which other programs on
+// the machine disturb less than the time on the wall.
+func spent(b *testing.B, f func()) time.Duration {
+	now := func() int64 {
+		var t unix.Timespec
+		require.NoError(b, unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t))
+		return t.Nano()
 	}
-	return least
+	start := now()
+	f()
+	return time.Duration(now() - start)
 }
 
 func perNode(d time.Duration, n int) float64 { return float64(d.Nanoseconds()) / float64(n) }
@@ -48,19 +54,17 @@ func BenchmarkReplay(b *testing.B) {
 			defer p.Close()
 			f := func(in []*core.Array) []*core.Array { return []*core.Array{chain(in[0], in[1], n)} }
 			rec := p.Trace("bench", f, []byte("k"), in, false, 1, 1, 0)
-			calls := 200000 / n
+			calls := 100000 / n
 			replay, bare := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
 			for b.Loop() {
 				// Each in turn, so that both meet the same machine.
-				bare = min(bare, fastest(1, calls, func(calls int) time.Duration { return p.Bare(rec.Tag, in, calls) }))
-				replay = min(replay, fastest(1, calls, func(calls int) time.Duration {
-					start := time.Now()
+				bare = min(bare, spent(b, func() { require.True(b, p.Bare(rec.Tag, in, calls)) })/time.Duration(calls))
+				replay = min(replay, spent(b, func() {
 					for range calls {
 						out, _, _ := p.Run("bench", []byte("k"), in, false)
 						out[0].Free()
 					}
-					return time.Since(start)
-				}))
+				})/time.Duration(calls))
 			}
 			b.ReportMetric(perNode(replay, n), "ns/node")
 			b.ReportMetric(perNode(bare, n), "bare-ns/node")
@@ -108,10 +112,10 @@ func BenchmarkTrace(b *testing.B) {
 				least := time.Duration(math.MaxInt64)
 				for b.Loop() {
 					p := core.NewProgram()
-					start := time.Now()
-					p.Trace("bench", func(in []*core.Array) []*core.Array { return []*core.Array{s.f(in, n)} },
-						[]byte("k"), s.in, false, 0, 1, 0)
-					least = min(least, time.Since(start))
+					least = min(least, spent(b, func() {
+						p.Trace("bench", func(in []*core.Array) []*core.Array { return []*core.Array{s.f(in, n)} },
+							[]byte("k"), s.in, false, 0, 1, 0)
+					}))
 					p.Close()
 				}
 				b.ReportMetric(perNode(least, n), "ns/node")

@@ -1,13 +1,9 @@
 package core
 
-import (
-	"time"
+import "github.com/adjoint-go/adjoint/internal/engine"
 
-	"github.com/adjoint-go/adjoint/internal/engine"
-)
-
-// Bare returns the time of making the arrays of a trace that often, in C++ alone.
-func (p *Program) Bare(tag uint64, in []*Array, times int) time.Duration {
+// Bare makes the arrays of a trace that often, in C++ alone.
+func (p *Program) Bare(tag uint64, in []*Array, times int) bool {
 	enter("Bare")
 	defer engine.Leave()
 	var hs []engine.Handle

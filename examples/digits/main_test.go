@@ -16,6 +16,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/core/tree"
+	"github.com/adjoint-go/adjoint/transforms/compile"
 )
 
 // The matrix products are small: a second thread gains little, and where the
@@ -56,6 +57,26 @@ func TestRunLearnsAndLeavesItsResults(t *testing.T) {
 	files, err := os.ReadDir(o.out)
 	require.NoError(t, err)
 	require.Len(t, files, 4, "nothing but the results is left")
+}
+
+// Ten epochs record one trace. A last batch that is smaller is what a second is for.
+func TestExplainNamesTheRaggedBatch(t *testing.T) {
+	train := func(batch, epochs int) compile.Explanation {
+		tr, err := newTrainer(Settings{Batch: batch, LR: 2e-3, Seed: 1}, newReporter(io.Discard, false, time.Now()))
+		require.NoError(t, err)
+		require.NoError(t, tr.run(context.Background(), epochs))
+		return tr.step.Explain()
+	}
+	e := train(721, 10) // 1442 images
+	require.Len(t, e.Traces, 1)
+	require.Equal(t, 19, e.Traces[0].Hits)
+	require.Contains(t, e.String(), "digits.step: 20 calls, 19 hits, 1 trace,")
+
+	e = train(1000, 2)
+	require.Len(t, e.Traces, 2)
+	require.Equal(t, []compile.Change{{Kind: compile.ShapeChanged, Path: "argument 1 at At", Was: "(1000)", Now: "(442)"}}, e.Traces[1].Changes)
+	require.Contains(t, e.Traces[1].Caller, "digits/train.go:")
+	require.Contains(t, e.String(), "\n  argument 1 at At: shape (1000) -> (442)\n")
 }
 
 // A run that is interrupted and resumed ends with the numbers of one that is not.

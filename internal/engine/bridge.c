@@ -19,7 +19,7 @@ void (*adjointFault)(int);
 #endif
 
 const adj_api* adjoint_api;
-int64_t (*adjointBare)(uint64_t, uint64_t, const uint64_t*, uint64_t, uint64_t);
+bool (*adjointBare)(uint64_t, uint64_t, const uint64_t*, uint64_t, uint64_t);
 
 // libs holds the C API's library and, where some of its functions are taken from
 // another one, that library and their names.
@@ -47,7 +47,7 @@ void* adjointLoad(const char* path, int deep, const char** err) {
 const char* adjointOpen(void* ext, void* lib, void* fallback, const char** names, int n) {
 	adj_open_fn f = (adj_open_fn)dlsym(ext, "adj_open");
 	if (!f) return "it has no adj_open";
-	adjointBare = (int64_t (*)(uint64_t, uint64_t, const uint64_t*, uint64_t, uint64_t))dlsym(ext, "adj_bare");
+	adjointBare = (bool (*)(uint64_t, uint64_t, const uint64_t*, uint64_t, uint64_t))dlsym(ext, "adj_bare");
 #if defined(__SANITIZE_ADDRESS__)
 	adjointFault = (void (*)(int))dlsym(ext, "adj_fault");
 #endif

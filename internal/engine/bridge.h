@@ -5,7 +5,7 @@
 #include "native/ext/adj.h"
 
 extern const adj_api* adjoint_api;
-extern int64_t (*adjointBare)(uint64_t p, uint64_t tag, const uint64_t* in, uint64_t n, uint64_t times);
+extern bool (*adjointBare)(uint64_t p, uint64_t tag, const uint64_t* in, uint64_t n, uint64_t times);
 
 void* adjointLoad(const char* path, int deep, const char** err);
 const char* adjointOpen(void* ext, void* lib, void* fallback, const char** names, int n);
@@ -70,7 +70,7 @@ static int adjointProgramTrace(uint64_t p, uint64_t fn, uint64_t tr, const char*
 static uint64_t adjointProgramSize(uint64_t p) { return adjoint_api->program_size(p); }
 static int adjointProgramTake(uint64_t p, uint64_t from, uint64_t limit, uint64_t** out, uint64_t* nout) { return adjoint_api->program_take(p, from, limit, out, nout); }
 static int adjointProgramDescribe(uint64_t p, uint64_t tag, char** out, uint64_t* n) { return adjoint_api->program_describe(p, tag, out, n); }
-static int64_t adjointProgramBare(uint64_t p, uint64_t tag, const uint64_t* in, uint64_t n, uint64_t times) { return adjointBare(p, tag, in, n, times); }
+static bool adjointProgramBare(uint64_t p, uint64_t tag, const uint64_t* in, uint64_t n, uint64_t times) { return adjointBare(p, tag, in, n, times); }
 static void adjointProgramClear(uint64_t p) { adjoint_api->program_clear(p); }
 static int adjointForeign(uint64_t op, const char* name, int det, const uint64_t* in, uint64_t n, const int64_t* spec, uint64_t nres, uint64_t** out, uint64_t* nout) { return adjoint_api->foreign(op, name, det, in, n, spec, nres, out, nout); }
 static uint64_t adjointForeignDropped(uint64_t* out, uint64_t cap) { return adjoint_api->foreign_dropped(out, cap); }

@@ -4,7 +4,6 @@ package engine
 
 import (
 	"errors"
-	"time"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/engine/native"
@@ -63,7 +62,7 @@ func VMap(Callback, uint64, []Handle, []int32) ([]Handle, int)               { r
 func NewProgram() Program                                                    { return 0 }
 func (Program) Free()                                                        {}
 func (Program) Len() int                                                     { return 0 }
-func (Program) Bare(uint64, []Handle, int) time.Duration                     { return 0 }
+func (Program) Bare(uint64, []Handle, int) bool                              { return false }
 func (Program) Clear()                                                       {}
 func (Program) Run([]byte, []Handle, []Handle, bool) ([]Handle, uint64, int) { return nil, 0, Failed }
 func (Program) Trace(Callback, uint64, []byte, []Handle, bool, int, int, uint64) ([]Handle, int) {

@@ -12,7 +12,6 @@ import "C"
 import (
 	"fmt"
 	"runtime/debug"
-	"time"
 	"unsafe"
 )
 
@@ -289,9 +288,10 @@ func (p Program) Describe(tag uint64) (text []byte, code int) {
 }
 
 // Bare makes the arrays of the trace with that tag as often as said, with nothing
-// around it, and returns the time. Benchmarks measure Run against it.
-func (p Program) Bare(tag uint64, in []Handle, times int) time.Duration {
-	return time.Duration(C.adjointProgramBare(C.uint64_t(p), C.uint64_t(tag), words(in), C.uint64_t(len(in)), C.uint64_t(times)))
+// around it, and says whether there is such a trace. Benchmarks measure Run
+// against it.
+func (p Program) Bare(tag uint64, in []Handle, times int) bool {
+	return bool(C.adjointProgramBare(C.uint64_t(p), C.uint64_t(tag), words(in), C.uint64_t(len(in)), C.uint64_t(times)))
 }
 
 // Call builds one call of a foreign op. spec holds dtype, rank and sizes of each

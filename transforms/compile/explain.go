@@ -145,13 +145,27 @@ func (t Trace) write(b *strings.Builder) {
 	if !t.Held {
 		return
 	}
-	fmt.Fprintf(b, "  %s recorded, %s run, %s\n", plural(t.Recorded, "operation"), plural(t.Nodes, "node"), t.Cost)
+	fmt.Fprintf(b, "  %s recorded, %s run%s, %s\n", plural(t.Recorded, "operation"), plural(t.Nodes, "node"), t.grouped(), t.Cost)
 }
 
-// passes says what was fused, and what was not.
+// grouped says how much is fused, where it cannot be seen from the list.
+func (t Trace) grouped() string {
+	if len(t.Fused) < 2 {
+		return ""
+	}
+	n := 0
+	for _, ops := range t.Fused {
+		n += len(ops)
+	}
+	return fmt.Sprintf(" (%d of them do %d operations)", len(t.Fused), n)
+}
+
+// passes says what was fused, the largest groups first, and what was not.
 func (t Trace) passes() string {
 	var b strings.Builder
-	for _, line := range few(most, repeats(t.Fused, runs)) {
+	groups := slices.Clone(t.Fused)
+	slices.SortStableFunc(groups, func(a, b []string) int { return len(b) - len(a) })
+	for _, line := range few(most, repeats(groups, runs)) {
 		fmt.Fprintf(&b, "  fused  %s\n", line)
 	}
 	for _, line := range few(most, reasons(t.Alone)) {

@@ -2,6 +2,7 @@ package ir
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -19,7 +20,8 @@ const (
 
 // DOT writes the program in graphviz' language: inputs green, constants grey,
 // outputs blue, matrix products and convolutions orange, elementwise operations
-// yellow with the fused ones in a box, and types on the edges.
+// yellow with the fused ones in a box, and types on the edges. Of a group of many
+// operations there are only the names.
 func (p *Program) DOT() string {
 	d := drawing{values: p.Values(), from: map[int]string{}}
 	d.line("digraph program {")
@@ -72,7 +74,7 @@ func (d *drawing) scalar(c Constant) {
 }
 
 func (d *drawing) node(name string, n *Node) {
-	if len(n.Body) == 0 || n.named() {
+	if len(n.Body) == 0 || n.listed() {
 		d.box("  ", name, n)
 		return
 	}
@@ -88,22 +90,24 @@ func (d *drawing) node(name string, n *Node) {
 	}
 }
 
+// mostDrawn is the size of a group that is drawn operation by operation. Those of a
+// larger one are counted.
+const mostDrawn = 12
+
+// listed says whether a group is one box with the names of its operations.
+func (n *Node) listed() bool { return n.named() || len(n.Body) > mostDrawn }
+
 func (d *drawing) box(indent, name string, n *Node) {
 	label := n.Op
-	if n.named() {
+	if n.listed() {
 		label = "fused:"
-		for i, b := range n.Body {
-			label += []string{"\n", " "}[min(i%3, 1)] + b.Op
+		for i, op := range n.names() {
+			label += []string{"\n", " "}[min(i%3, 1)] + op
 		}
 	}
-	var scalars []string
-	for _, id := range n.In {
-		if t, ok := d.text[id]; ok {
-			scalars = append(scalars, t)
-		}
-	}
+	scalars := d.scalars(n)
 	if len(scalars) > 0 {
-		label += " " + strings.Join(scalars, ", ")
+		label += []string{" ", "\nwith "}[min(len(n.Body), 1)] + strings.Join(scalars, ", ")
 	}
 	if n.Attributes != "" {
 		label += "\n" + n.Attributes
@@ -113,7 +117,7 @@ func (d *drawing) box(indent, name string, n *Node) {
 	case n.Heavy():
 		fill, more = heavyFill, " penwidth=2 fontsize=14"
 		label += "\n" + amount(n.Cost.FLOP, "FLOP")
-	case n.named():
+	case n.listed():
 		fill, more = groupFill, fmt.Sprintf(" color=\"%s\"", groupLine)
 	case n.Elementwise():
 		fill = elementFill
@@ -127,6 +131,40 @@ func (d *drawing) box(indent, name string, n *Node) {
 	for _, v := range n.Out {
 		d.from[v.ID] = name
 	}
+}
+
+// names are those of a group's operations, of many with their numbers.
+func (n *Node) names() []string {
+	var names []string
+	times := map[string]int{}
+	for _, b := range n.Body {
+		if times[b.Op]++; times[b.Op] == 1 || len(n.Body) <= mostDrawn {
+			names = append(names, b.Op)
+		}
+	}
+	for i, op := range names {
+		if len(n.Body) > mostDrawn && times[op] > 1 {
+			names[i] = fmt.Sprintf("%s×%d", op, times[op])
+		}
+	}
+	return names
+}
+
+// scalars are the constants that are written into a node, each once.
+func (d *drawing) scalars(n *Node) []string {
+	var texts []string
+	add := func(in []int) {
+		for _, id := range in {
+			if t, ok := d.text[id]; ok && (len(n.Body) == 0 || !slices.Contains(texts, t)) {
+				texts = append(texts, t)
+			}
+		}
+	}
+	add(n.In)
+	for _, b := range n.Body {
+		add(b.In)
+	}
+	return texts
 }
 
 func (d *drawing) edge(id int, to string) {

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "ext/engine.h"
+#include "ext/fused.h"
 #include "ext/passes.h"
 
 namespace adj {
@@ -107,6 +108,8 @@ std::string attributes(const Primitive& p) {
   return os.str();
 }
 
+void graph(std::ostream& os, const Graph& g);
+
 void node(std::ostream& os, const Graph::Node& n) {
   auto& s = n.primitive->stream();
   os << "{\"op\":" << quoted(n.primitive->name()) << ",\"attributes\":"
@@ -118,12 +121,18 @@ void node(std::ostream& os, const Graph::Node& n) {
     os << (i ? "," : "");
     spec(os, n.dtypes[i], n.shapes[i]);
   }
-  os << "]}";
+  os << ']';
+  if (auto* fused = dynamic_cast<const Fused*>(n.primitive.get())) {
+    os << ",\"body\":{";
+    graph(os, fused->group());
+    os << '}';
+  }
+  os << '}';
 }
 
-void describe(std::ostream& os, const Graph& recorded, const Optimised& fast) {
-  auto& g = fast.graph;
-  os << "{\"inputs\":" << g.inputs() << ",\"constants\":[";
+// graph writes the members that a program and the body of a fused node share.
+void graph(std::ostream& os, const Graph& g) {
+  os << "\"inputs\":" << g.inputs() << ",\"constants\":[";
   const char* comma = "";
   for (auto& c : g.constants()) {
     os << comma << "{\"spec\":";
@@ -138,8 +147,15 @@ void describe(std::ostream& os, const Graph& recorded, const Optimised& fast) {
     node(os, n);
     comma = ",";
   }
-  os << "],\"groups\":[";
-  comma = "";
+  os << "],\"outputs\":";
+  list(os, g.outputs());
+}
+
+void describe(std::ostream& os, const Graph& recorded, const Optimised& fast) {
+  os << '{';
+  graph(os, fast.graph);
+  os << ",\"groups\":[";
+  const char* comma = "";
   for (auto& group : fast.groups) {
     os << comma << "{\"node\":" << group.node << ",\"ops\":[";
     comma = "";
@@ -156,9 +172,7 @@ void describe(std::ostream& os, const Graph& recorded, const Optimised& fast) {
     os << comma << "{\"node\":" << u.node << ",\"why\":" << quoted(u.why) << '}';
     comma = ",";
   }
-  os << "],\"recorded\":" << recorded.nodes().size() << ",\"outputs\":";
-  list(os, g.outputs());
-  os << '}';
+  os << "],\"recorded\":" << recorded.nodes().size() << '}';
 }
 
 } // namespace

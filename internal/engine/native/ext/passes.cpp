@@ -59,6 +59,10 @@ static std::string value_key(const array& a) {
   return k;
 }
 
+// Of nodes that differ in their state alone, as slices of one array, so many are
+// compared with the next. All would make long programs slow to record.
+constexpr size_t most_alike = 32;
+
 Graph merge(const Graph& g, size_t* merged) {
   std::vector<uint32_t> same; // the slot to use in place of each slot
   std::vector<Shape> shapes; // of each slot
@@ -97,7 +101,8 @@ Graph merge(const Graph& g, size_t* merged) {
       continue;
     }
     auto& alike = known[key(n, n.in)];
-    auto twin = std::find_if(alike.begin(), alike.end(), [&](auto& o) {
+    auto last = alike.end() - std::min(alike.size(), most_alike);
+    auto twin = std::find_if(last, alike.end(), [&](auto& o) {
       auto &a = *o.first->primitive, &b = *n.primitive;
       return typeid(a) == typeid(b) && a.is_equivalent(b);
     });
