@@ -23,6 +23,6 @@ func TestExplainShowsOneGroup(t *testing.T) {
 	require.Equal(t, [][]string{{"Square", "Multiply", "Add", "Multiply", "Tanh", "Add", "Multiply", "Multiply"}}, e.Traces[0].Fused)
 	require.Empty(t, e.Traces[0].Alone)
 	require.Equal(t, 1, e.Traces[0].Nodes)
-	require.Contains(t, e.String(), "main.gelu: 3 calls, 2 hits, 1 trace")
+	require.Contains(t, e.String(), "gelu.gelu: 3 calls, 2 hits, 1 trace")
 	require.Contains(t, e.String(), "fused  8 operations: Multiply×4 Add×2 Square Tanh")
 }

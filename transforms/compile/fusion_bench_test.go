@@ -1,7 +1,6 @@
 package compile_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/adjoint-go/adjoint/core"
@@ -30,29 +29,6 @@ func BenchmarkGELU(b *testing.B) {
 			for b.Loop() {
 				core.TidyDo(func() { core.Eval(c.f(x)) })
 			}
-		})
-	}
-}
-
-// BenchmarkReplay is a call of a program of n nodes that nothing fuses. Its cost
-// for each node must not grow with n.
-func BenchmarkReplay(b *testing.B) {
-	for _, n := range []int{100, 1000, 10000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			x := core.Ones(core.Float32, 2, 2)
-			f := compile.Of(func(x arr) arr {
-				for range n {
-					x = x.MatMul(x)
-				}
-				return x
-			})
-			f.Call(x)
-			stop := cpuTime(b)
-			for b.Loop() {
-				core.TidyDo(func() { f.Call(x) })
-			}
-			stop()
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/node")
 		})
 	}
 }

@@ -5,7 +5,7 @@
 
 extern "C" __attribute__((visibility("default"))) void adj_fault(int which) {
   volatile int four = 4, most = std::numeric_limits<int>::max();
-  auto* p = new int[four]();
+  int* volatile p = new int[four](); // so that the compiler leaves it all in
   switch (which) {
     case 0:
       p[four] = 1;

@@ -176,11 +176,10 @@ Graph sweep(const Graph& g, size_t* dead) {
 }
 
 Optimised optimise(const Graph& recorded, bool simplify, bool group) {
-  Optimised o{recorded, {}, {}, 0, 0};
-  if (simplify) {
-    o.graph = sweep(merge(recorded, &o.merged), &o.dead);
-    o.dead -= o.merged; // what was merged is now needed by nothing
-  }
+  size_t merged = 0, dead = 0;
+  auto graph = simplify ? sweep(merge(recorded, &merged), &dead) : recorded;
+  // What was merged is now needed by nothing.
+  Optimised o{std::move(graph), {}, {}, merged, dead - merged};
   if (group) {
     o.graph = fuse(o.graph, o.groups, o.unfused);
   }
