@@ -22,6 +22,9 @@ func TestBehaviour10_Groups(t *testing.T) {
 		require.Equal(t, [][]string{{"Multiply", "Multiply", "Multiply", "Add", "Multiply", "Tanh", "Add", "Multiply"}}, e.Fused)
 		require.Equal(t, 1, e.Nodes)
 		require.Empty(t, e.Alone)
+		body := f.Program().Fused()[0].Body
+		require.Len(t, body, 8, "the program tells what its node does")
+		require.Equal(t, []int{100}, body[7].Out[0].Shape)
 	})
 	t.Run("duplicates are one", func(t *testing.T) {
 		f := compile.Of(func(x arr) (arr, arr) { return x.MatMul(x).Exp(), x.MatMul(x).Exp().Neg() })
