@@ -47,32 +47,33 @@ type spelling struct {
 	value  string // C++ value made from them
 	read   string // how a trampoline reads it from the words
 	pass   string // how a trampoline passes what it read
+	words  string // how its words lie, see ext/words.h
 }
 
 var spellings = map[ops.Kind]spelling{
-	ops.Array:    {"const mlx_array %s", "get(%s)", "mlx_array %s = in_.array();", "%s"},
-	ops.OptArray: {"const mlx_array %s", "opt(%s)", "mlx_array %s = in_.array();", "%s"},
-	ops.Arrays:   {"const mlx_vector_array %s", "get(%s)", "Vector %s = in_.arrays();", "%s.v"},
-	ops.Int:      {"int %s", "%s", "int %s = in_.integer();", "%s"},
-	ops.OptInt:   {"mlx_optional_int %s", "opt(%s)", "mlx_optional_int %s = in_.opt_int();", "%s"},
-	ops.Int2:     {"int %s_0, int %s_1", "std::make_pair(%s_0, %s_1)", "int %s_0 = in_.integer(); int %s_1 = in_.integer();", "%s_0, %s_1"},
-	ops.Int3:     {"int %s_0, int %s_1, int %s_2", "std::make_tuple(%s_0, %s_1, %s_2)", "int %s_0 = in_.integer(); int %s_1 = in_.integer(); int %s_2 = in_.integer();", "%s_0, %s_1, %s_2"},
-	ops.Ints:     {"const int* %s, size_t %s_num", "to_ints(%s, %s_num)", "Ints %s = in_.ints();", "%s.p(), %s.n()"},
-	ops.OptInts:  {"const int* %s, size_t %s_num", "(%s_num ? std::optional<std::vector<int>>(to_ints(%s, %s_num)) : std::nullopt)", "Ints %s = in_.ints();", "%s.or_null(), %s.n()"},
-	ops.Axes:     {"const int* %s, size_t %s_num", "to_ints(%s, %s_num)", "Ints %s = in_.axes();", "%s.p(), %s.n()"},
-	ops.Shape:    {"const int* %s, size_t %s_num", "to_shape(%s, %s_num)", "Ints %s = in_.ints();", "%s.p(), %s.n()"},
-	ops.Bounds:   {"const int* %s, size_t %s_num", "to_shape(%s, %s_num)", "Ints %s = in_.ints();", "%s.p(), %s.n()"},
-	ops.Strides:  {"const int64_t* %s, size_t %s_num", "to_strides(%s, %s_num)", "Longs %s = in_.longs();", "%s.p(), %s.n()"},
-	ops.Size:     {"size_t %s", "%s", "size_t %s = in_.word();", "%s"},
-	ops.Uint64:   {"uint64_t %s", "%s", "uint64_t %s = in_.word();", "%s"},
-	ops.Float:    {"float %s", "%s", "float %s = (float)in_.real();", "%s"},
-	ops.Double:   {"double %s", "%s", "double %s = in_.real();", "%s"},
-	ops.OptFloat: {"mlx_optional_float %s", "opt(%s)", "mlx_optional_float %s = in_.opt_float();", "%s"},
-	ops.Bool:     {"bool %s", "%s", "bool %s = in_.word() != 0;", "%s"},
-	ops.DType:    {"mlx_dtype %s", "get(%s)", "mlx_dtype %s = in_.dtype();", "%s"},
-	ops.OptDType: {"mlx_optional_dtype %s", "opt(%s)", "mlx_optional_dtype %s = in_.opt_dtype();", "%s"},
-	ops.String:   {"const char* %s", "std::string(%s)", "std::string %s = in_.text();", "%s.c_str()"},
-	ops.FFTNorm:  {"mlx_fft_norm %s", "get(%s)", "mlx_fft_norm %s = (mlx_fft_norm)in_.integer();", "%s"},
+	ops.Array:    {"const mlx_array %s", "get(%s)", "mlx_array %s = in_.array();", "%s", "a"},
+	ops.OptArray: {"const mlx_array %s", "opt(%s)", "mlx_array %s = in_.array();", "%s", "a"},
+	ops.Arrays:   {"const mlx_vector_array %s", "get(%s)", "Vector %s = in_.arrays();", "%s.v", "A"},
+	ops.Int:      {"int %s", "%s", "int %s = in_.integer();", "%s", "1"},
+	ops.OptInt:   {"mlx_optional_int %s", "opt(%s)", "mlx_optional_int %s = in_.opt_int();", "%s", "2"},
+	ops.Int2:     {"int %s_0, int %s_1", "std::make_pair(%s_0, %s_1)", "int %s_0 = in_.integer(); int %s_1 = in_.integer();", "%s_0, %s_1", "2"},
+	ops.Int3:     {"int %s_0, int %s_1, int %s_2", "std::make_tuple(%s_0, %s_1, %s_2)", "int %s_0 = in_.integer(); int %s_1 = in_.integer(); int %s_2 = in_.integer();", "%s_0, %s_1, %s_2", "3"},
+	ops.Ints:     {"const int* %s, size_t %s_num", "to_ints(%s, %s_num)", "Ints %s = in_.ints();", "%s.p(), %s.n()", "n"},
+	ops.OptInts:  {"const int* %s, size_t %s_num", "(%s_num ? std::optional<std::vector<int>>(to_ints(%s, %s_num)) : std::nullopt)", "Ints %s = in_.ints();", "%s.or_null(), %s.n()", "n"},
+	ops.Axes:     {"const int* %s, size_t %s_num", "to_ints(%s, %s_num)", "Ints %s = in_.axes();", "%s.p(), %s.n()", "n"},
+	ops.Shape:    {"const int* %s, size_t %s_num", "to_shape(%s, %s_num)", "Ints %s = in_.ints();", "%s.p(), %s.n()", "n"},
+	ops.Bounds:   {"const int* %s, size_t %s_num", "to_shape(%s, %s_num)", "Ints %s = in_.ints();", "%s.p(), %s.n()", "n"},
+	ops.Strides:  {"const int64_t* %s, size_t %s_num", "to_strides(%s, %s_num)", "Longs %s = in_.longs();", "%s.p(), %s.n()", "n"},
+	ops.Size:     {"size_t %s", "%s", "size_t %s = in_.word();", "%s", "1"},
+	ops.Uint64:   {"uint64_t %s", "%s", "uint64_t %s = in_.word();", "%s", "1"},
+	ops.Float:    {"float %s", "%s", "float %s = (float)in_.real();", "%s", "1"},
+	ops.Double:   {"double %s", "%s", "double %s = in_.real();", "%s", "1"},
+	ops.OptFloat: {"mlx_optional_float %s", "opt(%s)", "mlx_optional_float %s = in_.opt_float();", "%s", "2"},
+	ops.Bool:     {"bool %s", "%s", "bool %s = in_.word() != 0;", "%s", "1"},
+	ops.DType:    {"mlx_dtype %s", "get(%s)", "mlx_dtype %s = in_.dtype();", "%s", "1"},
+	ops.OptDType: {"mlx_optional_dtype %s", "opt(%s)", "mlx_optional_dtype %s = in_.opt_dtype();", "%s", "2"},
+	ops.String:   {"const char* %s", "std::string(%s)", "std::string %s = in_.text();", "%s.c_str()", "t"},
+	ops.FFTNorm:  {"mlx_fft_norm %s", "get(%s)", "mlx_fft_norm %s = (mlx_fft_norm)in_.integer();", "%s", "1"},
 }
 
 func fill(format, name string) string { return strings.ReplaceAll(format, "%s", name) }
@@ -121,7 +122,7 @@ func nativeFiles(table []ops.Op, files map[string][]byte) {
 	}
 	impl := make([]strings.Builder, parts)
 	calls := make([]strings.Builder, parts)
-	var protos, entries strings.Builder
+	var protos, entries, layouts strings.Builder
 	for i := range impl {
 		impl[i].WriteString(header + "#include \"mlxc/convert.h\"\n#include \"mlxc/z_mlxc.h\"\n\nusing namespace mlxc;\n\nextern \"C\" {\n\n")
 		calls[i].WriteString(header + "#include \"ext/words.h\"\n\n")
@@ -140,11 +141,13 @@ func nativeFiles(table []ops.Op, files map[string][]byte) {
 		}
 		fmt.Fprintf(&protos, "int call_%s(uint64_t* w);\n", ident(o))
 		fmt.Fprintf(&entries, "    call_%s,\n", ident(o))
+		fmt.Fprintf(&layouts, "    {%q, %q},\n", o.Name, layout(o))
 		calls[i/per].WriteString(trampoline(o))
 	}
 	for _, n := range byHand {
 		fmt.Fprintf(&protos, "int call_%s(uint64_t* w);\n", n)
 		fmt.Fprintf(&entries, "    call_%s,\n", n)
+		fmt.Fprintf(&layouts, "    {%q, \"\"},\n", n)
 	}
 	decl.WriteString("\n#ifdef __cplusplus\n}\n#endif\n")
 	tab.WriteString("};\n")
@@ -164,7 +167,20 @@ func nativeFiles(table []ops.Op, files map[string][]byte) {
 	}
 	files[dir+"ext/z_calls.cpp"] = []byte(header + "#include \"ext/words.h\"\n\n" + protos.String() +
 		"\nint (*const adj_calls[])(uint64_t*) = {\n" + entries.String() +
-		fmt.Sprintf("};\nconst uint32_t adj_calls_num = %d;\n", len(table)+len(byHand)))
+		fmt.Sprintf("};\nconst uint32_t adj_calls_num = %d;\n\n", len(table)+len(byHand)) +
+		"const Op adj_ops[] = {\n" + layouts.String() + "};\n")
+}
+
+// layout says how the words of an op's call lie.
+func layout(o *ops.Op) string {
+	text := "*"
+	if outs := o.Outs(); outs != nil {
+		text = fmt.Sprint(len(outs))
+	}
+	for _, a := range o.Args() {
+		text += spellings[a.Kind].words
+	}
+	return text
 }
 
 // implementation is the C function over MLX.

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "ext/bindings.h"
+#include "ext/whole.h"
 #include "mlx/scheduler.h"
 
 Table T;
@@ -24,6 +25,9 @@ static std::string message;
 
 void set_error(const std::string& what) {
   message = what;
+}
+const std::string& last_error() {
+  return message;
 }
 
 int guarded(const std::function<void()>& f) {
@@ -109,8 +113,12 @@ void ensure_thread() {
   }
 }
 
-static int64_t stream_current() {
+int64_t stream_current() {
   return current_stream < 0 ? main_stream : current_stream;
+}
+OnStream::OnStream(int64_t s) : outer_(std::exchange(current_stream, s)) {}
+OnStream::~OnStream() {
+  current_stream = outer_;
 }
 static void stream_use(int64_t s) {
   current_stream = s;
@@ -139,7 +147,7 @@ static int64_t op(uint32_t id, uint64_t* w, uint64_t trace) {
   // (memory) is caught here.
   int code;
   try {
-    code = adj_calls[id](w);
+    code = Sizeless::on() ? call_whole(id, w) : adj_calls[id](w);
     if (code < 0) {
       return ADJ_ERROR;
     }

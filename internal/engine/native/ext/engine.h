@@ -18,6 +18,7 @@ using mlx::core::Stream;
 extern adj_callbacks go;
 
 void set_error(const std::string& what);
+const std::string& last_error();
 
 inline array& arr(uint64_t h) {
   return *reinterpret_cast<array*>(h);
@@ -165,8 +166,19 @@ bool tasks_run_here();
 bool eval_node(array& a);
 bool settle(const Stream& s);
 
-// The streams of this process by number, and this thread's set-up.
+// The streams of this process by number, the one that this thread's operations run
+// on, and this thread's set-up.
 const Stream& stream(int64_t s);
+int64_t stream_current();
+class OnStream {
+ public:
+  explicit OnStream(int64_t s);
+  ~OnStream();
+  OnStream(const OnStream&) = delete;
+
+ private:
+  int64_t outer_;
+};
 void ensure_thread();
 
 // watched says whether operations are to be seen one by one, see adj.h.

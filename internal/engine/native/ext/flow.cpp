@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "ext/rules.h"
+#include "ext/whole.h"
 #include "mlx/transforms_impl.h"
 
 namespace adj {
@@ -10,6 +11,7 @@ namespace adj {
 using namespace mlx::core;
 
 Recorded record(uint64_t fn, uint64_t trace, const Arrays& like) {
+  Sizeless off(false); // a body is repeated as it is
   Recorded r{placeholders(like), {}};
   for (auto& p : r.in) {
     p.set_tracer(true);

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "ext/whole.h"
 #include "ext/rules.h"
 
 namespace adj {
@@ -174,6 +175,12 @@ std::vector<array> Graph::run(const std::vector<array>& in, bool infer) const {
     }
     if (auto a = unreduced(n, args)) {
       slots.push_back(*a);
+      continue;
+    }
+    if (auto* w = dynamic_cast<Whole*>(n.primitive.get())) {
+      for (auto& o : w->make(args)) {
+        slots.push_back(o);
+      }
       continue;
     }
     if (n.shapes.size() == 1) {

@@ -7,6 +7,7 @@
 
 #include "ext/engine.h"
 #include "ext/passes.h"
+#include "ext/whole.h"
 #include "mlx/export.h"
 #include "mlx/transforms_impl.h"
 
@@ -84,6 +85,7 @@ Graph trace_graph(
   }
   std::vector<Graph> result;
   auto record = [&](const std::vector<array>& placeholders) {
+    Sizeless on(shapeless);
     auto outs = call_go(fn, trace, placeholders);
     result.emplace_back(placeholders, outs, [&](const array& a) {
       if (given.count(a.id())) {
@@ -116,6 +118,18 @@ Graph trace_graph(
         like, true);
   }
   return std::move(result.at(0));
+}
+
+// expanded is g at the sizes of its trace, with what was recorded whole taken apart.
+Graph expanded(const Graph& g) {
+  std::vector<array> in;
+  for (auto& s : g.input_specs()) {
+    in.push_back(array(s.shape, s.dtype, nullptr, {}));
+    in.back().set_tracer(true);
+  }
+  Graph r(in, g.run(in, false), [](const array&) {}, true);
+  r.eval_constants();
+  return r;
 }
 
 } // namespace
@@ -215,7 +229,7 @@ static int program_trace(
       p.entries.erase(it->second);
       p.index.erase(it);
     }
-    auto fast = optimise(g, mode != 2, mode != 1);
+    auto fast = optimise(shapeless ? expanded(g) : g, mode != 2, mode != 1);
     p.entries.push_front(Entry{k, tag, std::move(g), std::move(fast), shapeless, sizes(in)});
     p.index[k] = p.entries.begin();
     shrink(p, limit, evicted);

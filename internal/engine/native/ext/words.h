@@ -13,6 +13,16 @@ extern Table T; // the C API's functions
 extern int (*const adj_calls[])(uint64_t*);
 extern const uint32_t adj_calls_num;
 
+// What is known of an op by number: its name, and how the words of a call lie. The
+// layout begins with the number of results, * for a list; then stand, for each
+// argument, a for an array or none, A for a list of arrays, n for a list of numbers, t
+// for a text, and for others the number of their words. It is empty for calls that
+// are not in the op table.
+struct Op {
+  const char *name, *layout;
+};
+extern const Op adj_ops[];
+
 mlx_stream adj_stream(); // where ops of this thread run
 
 // A list of ints that stays on the stack when it is short.
