@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "ext/rules.h"
+#include "ext/whole.h"
 #include "mlx/transforms.h"
 
 namespace adj {
@@ -70,7 +71,7 @@ Tape::Tape(
     // Integers beside a factor, such as pivots, are constant wherever it has a derivative.
     auto results = a.outputs();
     for (auto& o : results) {
-      if (results.size() == 1 || issubdtype(o.dtype(), inexact)) {
+      if (results.size() == 1 || issubdtype(o.dtype(), mlx::core::inexact)) {
         depends_.insert(o.id());
       }
     }
@@ -136,6 +137,51 @@ static std::vector<array> jvp_rule(
   return p.jvp(primals, tangents, argnums);
 }
 
+// pull_node and jvp_node are the rules of a's primitive, whose results a trace
+// without sizes records whole.
+static std::vector<array> pull_node(
+    array& a, const std::vector<std::optional<array>>& cotangents, const std::vector<int>& argnums) {
+  if (!Sizeless::on() || dynamic_cast<Own*>(&a.primitive())) {
+    return pull_rule(a.primitive(), a.inputs(), cotangents, argnums, a.outputs());
+  }
+  std::string key = std::string("vjp of ") + a.primitive().name();
+  auto in = a.inputs() + a.outputs();
+  for (auto& c : cotangents) {
+    key += c ? " 1" : " 0";
+    in.push_back(c.value_or(array(0)));
+  }
+  auto pull = [p = a.primitive_ptr(), argnums, cotangents, n = a.inputs().size()](const std::vector<array>& in) {
+    size_t outs = cotangents.size();
+    std::vector<std::optional<array>> cts;
+    for (size_t i = 0; i < outs; i++) {
+      cts.push_back(cotangents[i] ? std::optional(in[n + outs + i]) : std::nullopt);
+    }
+    return pull_rule(*p, part(in, 0, n), cts, argnums, part(in, n, n + outs));
+  };
+  return whole(key + numbered(argnums), a.primitive().stream(), pull, in);
+}
+
+static std::vector<array> jvp_node(
+    array& a, const std::vector<array>& tangents, const std::vector<int>& argnums) {
+  if (!Sizeless::on() || dynamic_cast<Own*>(&a.primitive())) {
+    return jvp_rule(a.primitive(), a.inputs(), tangents, argnums, a.outputs());
+  }
+  auto push = [p = a.primitive_ptr(), argnums, n = a.inputs().size(), m = tangents.size()](const std::vector<array>& in) {
+    return jvp_rule(*p, part(in, 0, n), part(in, n, n + m), argnums, part(in, n + m, in.size()));
+  };
+  return whole(
+      std::string("jvp of ") + a.primitive().name() + numbered(argnums), a.primitive().stream(), push,
+      a.inputs() + tangents + a.outputs());
+}
+
+// zeros_of are zeros like a.
+static array zeros_of(const array& a) {
+  auto make = [](const std::vector<array>& in) {
+    return std::vector<array>{zeros_like(in[0], stream_of(in[0]))};
+  };
+  return whole("zeros", stream_of(a), make, {a})[0];
+}
+
 std::vector<std::optional<array>> Tape::pull(
     const std::vector<array>& outputs, const std::vector<array>& cotangents) const {
   std::unordered_map<uintptr_t, array> sum;
@@ -151,7 +197,7 @@ std::vector<std::optional<array>> Tape::pull(
     }
   }
   for (auto it = nodes_.rbegin(); it != nodes_.rend(); ++it) {
-    auto& a = *it;
+    array a = *it;
     auto results = a.outputs();
     bool any = false;
     for (auto& o : results) {
@@ -167,7 +213,7 @@ std::vector<std::optional<array>> Tape::pull(
       cts.push_back(found == sum.end() ? std::nullopt : std::optional<array>(found->second));
     }
     auto argnums = arguments(a);
-    auto grads = pull_rule(a.primitive(), a.inputs(), cts, argnums, results);
+    auto grads = pull_node(a, cts, argnums);
     follow_line(a, grads);
     for (size_t i = 0; i < argnums.size(); i++) {
       accumulate(a.inputs()[argnums[i]], grads.at(i), s);
@@ -206,17 +252,17 @@ std::vector<std::optional<array>> Tape::push(
     if (!wanted[n]) {
       continue;
     }
-    auto& a = nodes_[n];
+    array a = nodes_[n];
     auto argnums = arguments(a);
     std::vector<array> given;
     for (int i : argnums) {
       given.push_back(known.at(a.inputs()[i].id()));
     }
     auto results = a.outputs();
-    auto found = jvp_rule(a.primitive(), a.inputs(), given, argnums, results);
+    auto found = jvp_node(a, given, argnums);
     follow_line(a, found);
     for (size_t i = 0; i < results.size(); i++) {
-      known.insert({results[i].id(), i < found.size() ? found[i] : zeros_like(results[i], a.primitive().stream())});
+      known.insert({results[i].id(), i < found.size() ? found[i] : zeros_of(results[i])});
     }
   }
   std::vector<std::optional<array>> r;
@@ -231,7 +277,7 @@ std::vector<array> filled(
     const std::vector<std::optional<array>>& values, const std::vector<array>& like) {
   std::vector<array> r;
   for (size_t i = 0; i < values.size(); i++) {
-    r.push_back(values[i] ? *values[i] : zeros_like(like[i], stream_of(like[i])));
+    r.push_back(values[i] ? *values[i] : zeros_of(like[i]));
   }
   return r;
 }

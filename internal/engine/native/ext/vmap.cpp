@@ -6,12 +6,14 @@
 // not taken for mapped along its last axis; an array may be returned twice, with
 // different axes; rules that write to their primitive (Broadcast, Reshape,
 // Transpose) are replaced; the shapes of results are checked; and nothing recurses.
+#include <algorithm>
 #include <cstring>
 #include <numeric>
 #include <unordered_map>
 
 #include "ext/axis.h"
 #include "ext/rules.h"
+#include "ext/whole.h"
 #include "mlx/transforms_impl.h"
 
 namespace adj {
@@ -156,6 +158,47 @@ void check(const array& a, const array& like, const Batched& out) {
   }
 }
 
+// batched is batch, whose results a trace without sizes records whole: the rules go by
+// the shapes of a and of its inputs.
+std::vector<Batched> batched(array& a, const std::vector<Batched>& in) {
+  Arrays values;
+  std::vector<int> axes;
+  for (auto& x : in) {
+    values.push_back(x.value);
+    axes.push_back(x.axis);
+  }
+  bool any = std::any_of(axes.begin(), axes.end(), [](int ax) { return ax != unmapped; });
+  if (!Sizeless::on() || !any || dynamic_cast<Own*>(&a.primitive()) || !open(a)) {
+    return batch(a, in);
+  }
+  std::vector<Dtype> dtypes;
+  for (auto& o : a.outputs()) {
+    dtypes.push_back(o.dtype());
+  }
+  auto out = std::make_shared<std::vector<int>>();
+  auto map = [p = a.primitive_ptr(), axes, dtypes, out](const Arrays& values) {
+    std::vector<Batched> in;
+    for (size_t i = 0; i < values.size(); i++) {
+      in.push_back({values[i], axes[i]});
+    }
+    auto one = examples(values, axes);
+    auto like = array::make_arrays(output_shapes(*p, one, dtypes), dtypes, p, one);
+    Arrays r;
+    out->clear();
+    for (auto& b : batch(like[0], in)) {
+      r.push_back(b.value);
+      out->push_back(b.axis);
+    }
+    return r;
+  };
+  auto r = whole(std::string("vmap of ") + a.primitive().name() + numbered(axes), a.primitive().stream(), map, values);
+  std::vector<Batched> done;
+  for (size_t i = 0; i < r.size(); i++) {
+    done.push_back({r[i], out->at(i)});
+  }
+  return done;
+}
+
 // The trace whose axis is being mapped, also within the bodies of its operations.
 thread_local uint64_t mapping = 0;
 class Mapping {
@@ -195,7 +238,7 @@ std::vector<Batched> vectorize(
     }
     auto like = a.outputs();
     auto own = axis_sum(a, mapping, in);
-    auto out = own ? std::vector<Batched>{*own} : batch(a, in);
+    auto out = own ? std::vector<Batched>{*own} : batched(a, in);
     for (size_t i = 0; i < out.size(); i++) {
       check(a, like[i], out[i]);
       known.insert({like[i].id(), out[i]});
@@ -251,7 +294,15 @@ int vmap_of(
     Mapping now(trace);
     auto batched = vectorize(mapped, stand, results);
     for (size_t i = 0; i < batched.size(); i++) {
-      out_arrays.push_back(moved(batched[i], out_axes[i], size));
+      if (batched[i].axis != unmapped || out_axes[i] == unmapped) {
+        out_arrays.push_back(moved(batched[i], out_axes[i], size));
+        continue;
+      }
+      auto repeat = [to = out_axes[i], from = mapped[0].axis](const Arrays& in) {
+        return Arrays{moved({in[0], unmapped}, to, in[1].shape(from))};
+      };
+      auto& r = batched[i].value;
+      out_arrays.push_back(whole("repeat" + numbered({out_axes[i]}), stream_of(r), repeat, {r, mapped[0].value})[0]);
     }
     give(std::move(out_arrays), out, nout);
   });

@@ -60,6 +60,16 @@ class Sizeless {
 // without sizes and what was made holds any.
 Arrays whole(const std::string& key, const Stream& s, const Maker& make, const Arrays& in);
 
+// open says whether a's primitive computes the same on arrays of other sizes: it holds
+// none, and its result's shape follows.
+bool open(const array& a);
+
+// examples stand for one element each of arrays that are mapped along axes.
+Arrays examples(const Arrays& in, const std::vector<int>& axes);
+
+// numbered are numbers as a part of a key.
+std::string numbered(const std::vector<int>& numbers);
+
 // call_whole calls op id of the table with the words w, as adj_calls does, in a trace
 // without sizes.
 int call_whole(uint32_t id, uint64_t* w);
