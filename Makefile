@@ -3,7 +3,7 @@ GO ?= go
 LINT_VERSION := v2.15.0
 LINT := bin/golangci-lint
 
-.PHONY: help demo setup test race sanitize check lint bench generate fuzz conformance jax-check
+.PHONY: help demo setup test race sanitize check lint bench rules generate fuzz conformance jax-check
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ $(LINT):
 	GOBIN=$(CURDIR)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 
 lint: check
+
+rules: setup ## write docs/RULES.md anew
+	$(GO) test ./conformance -run TestEveryOpPassesAndTheRulesAreFresh -rewrite -count=1
 
 generate: ## write the generated files anew
 	$(GO) run ./internal/gen

@@ -120,6 +120,9 @@ func (r *row) cases(i int, d core.DType, first, quick bool) []Case {
 	found := false
 	for _, l := range leaves {
 		if !l.diff {
+			if first && l.dtype.IsInexact() {
+				add(l.name, Flat)
+			}
 			continue
 		}
 		found = true
@@ -128,6 +131,13 @@ func (r *row) cases(i int, d core.DType, first, quick bool) []Case {
 			add(l.name, GradCompiled, JVPCompiled, Duality, DualityCompiled, Second, SecondCompiled)
 			add(l.name, VMapGrad, VMapGradCompiled, GradVMap, GradVMapCompiled)
 		}
+	}
+	if strided && first && found {
+		add("grad", Shapeless)
+		add("jvp", Shapeless)
+	}
+	if strided && first {
+		add("vmap", Shapeless)
 	}
 	if found && exact {
 		if n := len(leaves); n > 1 {

@@ -34,7 +34,7 @@ func (s *subject) ruler(in, results []value) ruler {
 		}
 	}
 	if found && s.runsWide(wide, results) {
-		return ruler{wide, true, 0x1p-7, epsilon(core.Float64), wideTolerance}
+		return ruler{wide, true, 0x1p-7, epsilon(core.Float64), max(wideTolerance, s.Tol)}
 	}
 	return s.narrow(in)
 }

@@ -5,8 +5,9 @@
 //	eager      twice the same bits, announced shapes and dtypes, finite
 //	layout     transposed and strided inputs = contiguous ones
 //	compile    recorded program = eager, bit for bit (exp and the like: rounded), also on other inputs
-//	shapeless  a program without sizes = eager on other sizes, or a typed error
+//	shapeless  a program without sizes, of the op, its derivatives or its mapping = eager on other sizes
 //	grad       gradient = central differences
+//	flat       an argument without a gradient has a zero one, or a typed error
 //	jvp        forward derivative = central differences
 //	duality    ⟨w, Jv⟩ = ⟨Jᵀw, v⟩ to rounding
 //	second     three ways to the Hessian's product = differences of the gradient

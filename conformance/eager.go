@@ -37,7 +37,7 @@ func checkRefused(s *subject, _ string) (outcome, error) {
 	if !errors.As(err, &e) {
 		return outcome{}, fmt.Errorf("an op for a GPU did not refuse to run without one: %w", err)
 	}
-	return outcome{refused: true}, nil
+	return outcome{refused: true, why: e}, nil
 }
 
 func checkEager(s *subject, _ string) (outcome, error) {

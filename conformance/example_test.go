@@ -47,6 +47,9 @@ func ExampleCases() {
 	// matmul/0/float32/second:b
 	// matmul/0/float32/vmapgrad:b
 	// matmul/0/float32/gradvmap:b
+	// matmul/0/float32/shapeless:grad
+	// matmul/0/float32/shapeless:jvp
+	// matmul/0/float32/shapeless:vmap
 	// matmul/0/float32/duality
 	// matmul/0/float32/nested
 	// matmul/0/float32/vmap:a@0

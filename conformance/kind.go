@@ -21,14 +21,17 @@ const (
 	// rounding of functions such as exp that it computes as vectors, on other
 	// inputs too, and its results outlive its eviction from the cache.
 	Compile Kind = "compile"
-	// Shapeless: a program recorded without sizes gives what the eager op gives,
-	// on other sizes too, or says that it cannot with a typed error.
+	// Shapeless: a program of the op, of its derivatives or of its mapping that was
+	// recorded without sizes gives what the eager one gives, on other sizes too.
 	Shapeless Kind = "shapeless"
 	// Grad: the gradient of a randomly weighted sum of the results with respect
 	// to one argument equals central differences; in half precision it keeps its
 	// dtype and agrees with float32.
 	Grad         Kind = "grad"
 	GradCompiled Kind = "grad.compiled"
+	// Flat: a floating argument that the row gives no gradient has one of zero, in
+	// reverse and in forward mode, or asking for it is a typed error.
+	Flat Kind = "flat"
 	// JVP: the forward derivative along a random tangent of one argument equals
 	// central differences, element by element.
 	JVP         Kind = "jvp"
@@ -74,6 +77,7 @@ var checks = []struct {
 	{Shapeless, checkShapeless},
 	{Grad, checkGrad(eagerly)},
 	{GradCompiled, checkGrad(recorded)},
+	{Flat, checkFlat},
 	{JVP, checkJVP(eagerly)},
 	{JVPCompiled, checkJVP(recorded)},
 	{Duality, checkDuality(eagerly, (*subject).identical)},
@@ -117,9 +121,10 @@ type outcome struct {
 	// worst is the largest relative error met, where the check compares with a
 	// tolerance.
 	worst float64
-	// refused is set where the row says that MLX lacks a rule and the engine
-	// said so with a typed error.
+	// refused is set where something cannot be done and the engine said so with
+	// the typed error that the row, or the kind, allows; why is that error.
 	refused bool
+	why     error
 	// gap is the row's note on a missing rule that the check looked at.
 	gap string
 	// wide is set where differences were taken in float64.

@@ -22,14 +22,14 @@ type Report struct {
 	Ops     int          `json:"ops"`
 	Cases   int          `json:"cases"`
 	Failed  int          `json:"failed"`
-	Refused int          `json:"refused"` // declared gaps that the engine refused with a typed error
+	Refused int          `json:"refused"` // what cannot be done and was refused with a typed error
 	Kinds   []KindReport `json:"kinds"`
+	Rows    []RowReport  `json:"rows"` // by op, in the order of the op table
 	// Closed lists declared gaps that no longer are: every case gave the right
 	// value. The row's note should go.
 	Closed   []string  `json:"closed_gaps"`
 	Failures []Failure `json:"failures"`
 
-	ops  map[string]bool
 	gaps map[string]bool // by op and note: whether one was refused or failed
 }
 
@@ -42,6 +42,20 @@ type KindReport struct {
 	Wide      int   `json:"float64"`    // passed against differences in float64
 	Worst     Worst `json:"worst"`      // of cases that passed, half precision apart
 	WorstHalf Worst `json:"worst_half"` // of float16 and bfloat16
+}
+
+// RowReport sums up the cases of one op.
+type RowReport struct {
+	Op    string         `json:"op"`
+	Kinds map[Kind]Tally `json:"kinds"`
+}
+
+// Tally counts cases of one op and kind.
+type Tally struct {
+	Cases   int    `json:"cases"`
+	Failed  int    `json:"failed"`
+	Refused int    `json:"refused"`
+	Why     string `json:"why,omitempty"` // of what was refused: the row's word, or the error
 }
 
 // Worst is the largest relative error of some cases.
@@ -68,7 +82,7 @@ type Failure struct {
 func newReport(o Options, device string) *Report {
 	r := &Report{
 		Device: device, Seed: o.Seed, Quick: o.Quick, Closed: []string{}, Failures: []Failure{},
-		ops: map[string]bool{}, gaps: map[string]bool{},
+		gaps: map[string]bool{},
 	}
 	for _, k := range Kinds() {
 		r.Kinds = append(r.Kinds, KindReport{Kind: k})
@@ -78,7 +92,13 @@ func newReport(o Options, device string) *Report {
 
 func (r *Report) add(c Case, o outcome, err error) {
 	r.Cases++
-	r.ops[c.Op] = true
+	if n := len(r.Rows); n == 0 || r.Rows[n-1].Op != c.Op {
+		r.Rows = append(r.Rows, RowReport{c.Op, map[Kind]Tally{}})
+	}
+	row := r.Rows[len(r.Rows)-1].Kinds
+	t := row[c.Kind]
+	t.Cases++
+	defer func() { row[c.Kind] = t }()
 	k := &r.Kinds[slices.IndexFunc(r.Kinds, func(k KindReport) bool { return k.Kind == c.Kind })]
 	k.Cases++
 	if o.gap != "" {
@@ -89,10 +109,15 @@ func (r *Report) add(c Case, o outcome, err error) {
 	case err != nil:
 		r.Failed++
 		k.Failed++
+		t.Failed++
 		r.Failures = append(r.Failures, Failure{c.Name(), reason(err), Rerun(c.Name(), r.Seed)})
 	case o.refused:
 		r.Refused++
 		k.Refused++
+		t.Refused++
+		if t.Why = o.gap; t.Why == "" && o.why != nil {
+			t.Why = reason(o.why)
+		}
 	default:
 		if o.wide {
 			k.Wide++
@@ -123,13 +148,44 @@ func reason(err error) string {
 
 func (r *Report) finish(took time.Duration) {
 	r.Seconds = took.Seconds()
-	r.Ops = len(r.ops)
+	r.Ops = len(r.Rows)
 	for gap, open := range r.gaps {
 		if !open {
 			r.Closed = append(r.Closed, gap)
 		}
 	}
 	slices.Sort(r.Closed)
+}
+
+// of is what became of an op's cases.
+func (r *Report) of(op string) tallies {
+	for _, row := range r.Rows {
+		if row.Op == op {
+			return row.Kinds
+		}
+	}
+	return nil
+}
+
+// refusals are lines on what was refused: op, kinds, and why.
+func (r *Report) refusals() []string {
+	var out []string
+	for _, row := range r.Rows {
+		by := map[string][]string{}
+		var whys []string
+		for _, k := range Kinds() {
+			if t := row.Kinds[k]; t.Refused > 0 {
+				if by[t.Why] == nil {
+					whys = append(whys, t.Why)
+				}
+				by[t.Why] = append(by[t.Why], fmt.Sprintf("%s %d", k, t.Refused))
+			}
+		}
+		for _, why := range whys {
+			out = append(out, fmt.Sprintf("refused %s: %s (%s)", row.Op, why, strings.Join(by[why], ", ")))
+		}
+	}
+	return out
 }
 
 // Rerun is a command that runs the case of a name alone.
@@ -143,7 +199,7 @@ func Rerun(name string, seed uint64) string {
 
 // Write prints the report for people.
 func (r *Report) Write(w io.Writer) error {
-	fmt.Fprintf(w, "%d cases of %d ops on %s in %.0f s, seed %d: %d failed, %d refused as declared\n", r.Cases, r.Ops, r.Device, r.Seconds, r.Seed, r.Failed, r.Refused)
+	fmt.Fprintf(w, "%d cases of %d ops on %s in %.0f s, seed %d: %d failed, %d refused with a typed error\n", r.Cases, r.Ops, r.Device, r.Seconds, r.Seed, r.Failed, r.Refused)
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tab, "kind\tcases\tfailed\trefused\tin float64\tworst relative error\tin half precision")
 	for _, k := range r.Kinds {
@@ -154,6 +210,9 @@ func (r *Report) Write(w io.Writer) error {
 	}
 	if err := tab.Flush(); err != nil {
 		return err
+	}
+	for _, line := range r.refusals() {
+		fmt.Fprintln(w, line)
 	}
 	for _, g := range r.Closed {
 		fmt.Fprintf(w, "gap closed: %s\n", g)

@@ -8,12 +8,18 @@ import (
 	"github.com/adjoint-go/adjoint/core"
 )
 
-// checkShapeless records the op without sizes and replays it on larger arrays.
-// An op that holds a size among its other arguments may refuse that.
-func checkShapeless(s *subject, _ string) (outcome, error) {
+// checkShapeless records the op, or its derivative or mapping that arg names,
+// without sizes and replays it on larger arrays. Only an op whose row says so may
+// refuse that.
+func checkShapeless(s *subject, arg string) (outcome, error) {
 	var o outcome
 	p := core.NewProgram()
 	defer p.Close()
+	f := s.sizeless(arg)
+	same := s.agree
+	if arg != "" {
+		same = func(got, want []value) error { _, err := near(got, want, rounding); return err }
+	}
 	// What takes no other sizes is replayed on its own, too.
 	for round, by := range []int{0, 1, 2, 0} {
 		sized, ok := s.grown(by)
@@ -22,7 +28,7 @@ func checkShapeless(s *subject, _ string) (outcome, error) {
 		}
 		in := sized.inputs(round)
 		var want []value
-		if caught(func() error { want = sized.run(in); return nil }) != nil {
+		if caught(func() error { want = read(f(arrays(in))); return nil }) != nil {
 			continue
 		}
 		if by > 0 {
@@ -33,7 +39,7 @@ func checkShapeless(s *subject, _ string) (outcome, error) {
 		err := caught(func() error {
 			out, _, ok := p.Run("compile", []byte("f"), as, true)
 			if !ok {
-				r := p.Trace("compile", s.fn, []byte("f"), as, true, 0, 4, nil)
+				r := p.Trace("compile", f, []byte("f"), as, true, 0, 4, nil)
 				if r.Captured || r.Sized {
 					return errors.New("compile could not record the op")
 				}
@@ -42,14 +48,14 @@ func checkShapeless(s *subject, _ string) (outcome, error) {
 			got = read(out)
 			return nil
 		})
-		if errors.Is(err, core.ErrShapeless) {
+		if o.gap != "" && errors.Is(err, core.ErrShapeless) {
 			o.refused = true
 			return o, nil
 		}
 		if err != nil {
-			return o, err
+			return o, fmt.Errorf("on sizes grown by %d: %w", by, err)
 		}
-		if err := s.agree(got, want); err != nil {
+		if err := same(got, want); err != nil {
 			return o, fmt.Errorf("on sizes grown by %d: %w", by, err)
 		}
 		if err := s.unmodified(as, in); err != nil {
@@ -57,6 +63,56 @@ func checkShapeless(s *subject, _ string) (outcome, error) {
 		}
 	}
 	return o, nil
+}
+
+// sizeless is the op, or what arg names of it, as a function that asks for no sizes.
+func (s *subject) sizeless(arg string) core.FlatFunc {
+	wrt := s.wrt()
+	switch arg {
+	case "grad":
+		return func(in []*core.Array) []*core.Array {
+			_, g := core.Differentiate("grad", func(in []*core.Array) []*core.Array {
+				return []*core.Array{squares(s.fn(in))}
+			}, in, wrt)
+			return g
+		}
+	case "jvp":
+		return func(in []*core.Array) []*core.Array {
+			along := make([]*core.Array, len(wrt))
+			for i, at := range wrt {
+				along[i] = in[at]
+			}
+			_, d := core.PushForward("jvp", s.fn, in, wrt, along)
+			return d
+		}
+	case "vmap":
+		return func(in []*core.Array) []*core.Array {
+			two := make([]*core.Array, len(in))
+			for i, a := range in {
+				two[i] = core.Stack(0, a, a)
+			}
+			return core.Vectorize("vmap", func(in []*core.Array) ([]*core.Array, []int) {
+				out := s.fn(in)
+				return out, make([]int, len(out))
+			}, two, make([]int, len(in)))
+		}
+	}
+	return s.fn
+}
+
+// squares is half the sum of |y|² of floating results that are finite.
+func squares(results []*core.Array) *core.Array {
+	sum := core.Scalar(float32(0))
+	for _, y := range results {
+		switch d := y.DType(); {
+		case d == core.Complex64:
+			sum = sum.Add(y.Real().Square().Sum()).Add(y.Imag().Square().Sum())
+		case d.IsInexact():
+			y = core.Where(y.IsFinite(), y, y.ScalarLike(0))
+			sum = sum.Add(y.AsType(core.Float32).Square().Sum())
+		}
+	}
+	return sum.Mul(sum.ScalarLike(0.5))
 }
 
 // grown is the subject with every axis longer by as much, where it is of 2 or

@@ -3,12 +3,15 @@ package conformance
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -20,14 +23,15 @@ import (
 
 // proofs say by which behaviour each kind of case is.
 var proofs = map[string][]Kind{
-	"TestEveryOpPasses":                           {Eager, Layout},
-	"TestBehaviour09_TransformsOfEveryCompiledOp": {Nested},
-	"TestBehaviour10_EveryCompiledOpEqualsEager":  {Compile},
-	"TestBehaviour14_EveryOpWithoutSizes":         {Shapeless},
-	"TestBehaviour21_EveryOpsDerivatives":         {Grad, GradCompiled, JVP, JVPCompiled, Duality, DualityCompiled, Awkward, AwkwardCompiled},
-	"TestBehaviour28_EveryOpsSecondDerivatives":   {Second, SecondCompiled},
-	"TestBehaviour30_EveryMappedOpEqualsALoop":    {VMap, VMapCompiled},
-	"TestBehaviour31_DerivativesOfEveryMappedOp":  {VMapGrad, VMapGradCompiled, GradVMap, GradVMapCompiled},
+	"TestEveryOpPasses":                            {Eager, Layout},
+	"TestBehaviour09_TransformsOfEveryCompiledOp":  {Nested},
+	"TestBehaviour10_EveryCompiledOpEqualsEager":   {Compile},
+	"TestBehaviour14_EveryOpWithoutSizes":          {Shapeless},
+	"TestBehaviour20_WhatHasNoGradientHasAZeroOne": {Flat},
+	"TestBehaviour21_EveryOpsDerivatives":          {Grad, GradCompiled, JVP, JVPCompiled, Duality, DualityCompiled, Awkward, AwkwardCompiled},
+	"TestBehaviour28_EveryOpsSecondDerivatives":    {Second, SecondCompiled},
+	"TestBehaviour30_EveryMappedOpEqualsALoop":     {VMap, VMapCompiled},
+	"TestBehaviour31_DerivativesOfEveryMappedOp":   {VMapGrad, VMapGradCompiled, GradVMap, GradVMapCompiled},
 }
 
 func TestEveryKindProvesABehaviour(t *testing.T) {
@@ -39,27 +43,51 @@ func TestEveryKindProvesABehaviour(t *testing.T) {
 	assert.GreaterOrEqual(t, len(Cases(true)), 2000)
 }
 
-// prove runs the kinds of the running test for every op, and returns the ops.
-func prove(t *testing.T) []string {
-	trail := filepath.Join(t.TempDir(), "trail")
-	seen, ran := 0, map[string]bool{}
-	r, err := Run(Options{Quick: true, Trail: trail, Kinds: proofs[t.Name()], Progress: func(done, total int, c Case) {
-		assert.Equal(t, seen, done)
-		seen++
-		ran[c.Op] = true
+// A quickRun is a run of all quick cases.
+type quickRun struct {
+	*Report
+	ran       map[Kind]map[string]bool // the ops of each kind
+	progress  int
+	last      string // in the trail
+	err, read error
+}
+
+var quick = sync.OnceValue(func() quickRun {
+	q := quickRun{ran: map[Kind]map[string]bool{}}
+	trail := filepath.Join(os.TempDir(), fmt.Sprintf("adjoint-trail-%d", os.Getpid()))
+	defer os.Remove(trail)
+	q.Report, q.err = Run(Options{Quick: true, Trail: trail, Progress: func(done, total int, c Case) {
+		if done != q.progress {
+			q.err = fmt.Errorf("%s is case %d, not %d", c.Name(), q.progress, done)
+		}
+		q.progress++
+		if q.ran[c.Kind] == nil {
+			q.ran[c.Kind] = map[string]bool{}
+		}
+		q.ran[c.Kind][c.Op] = true
 	}})
-	require.NoError(t, err)
-	t.Logf("seed %d: %d cases of %d ops in %.1f s", r.Seed, r.Cases, r.Ops, r.Seconds)
-	assert.Equal(t, seen, r.Cases)
-	for _, k := range r.Kinds {
-		assert.Equal(t, slices.Contains(proofs[t.Name()], k.Kind), k.Cases > 0, k.Kind)
+	var text []byte
+	text, q.read = os.ReadFile(trail)
+	q.last = strings.TrimSpace(string(text))
+	return q
+})
+
+// prove says whether the cases of the kinds of the running test passed, and returns
+// their ops.
+func prove(t *testing.T) []string {
+	q := quick()
+	require.NoError(t, q.err)
+	kinds := proofs[t.Name()]
+	ran := map[string]bool{}
+	for _, k := range kinds {
+		assert.NotEmpty(t, q.ran[k], k)
+		maps.Copy(ran, q.ran[k])
 	}
-	for _, f := range r.Failures {
-		t.Errorf("%s: %s\n%s", f.Case, f.Reason, f.Rerun)
+	for _, f := range q.Failures {
+		if slices.ContainsFunc(kinds, func(k Kind) bool { return strings.Contains(f.Case, "/"+string(k)) }) {
+			t.Errorf("%s: %s\n%s", f.Case, f.Reason, f.Rerun)
+		}
 	}
-	last, err := os.ReadFile(trail)
-	require.NoError(t, err)
-	assert.NotEmpty(t, strings.TrimSpace(string(last)))
 	return slices.Sorted(maps.Keys(ran))
 }
 
@@ -83,7 +111,46 @@ func takesArrays(r ops.Op) bool {
 	return slices.ContainsFunc(r.Args(), func(a ops.Arg) bool { return strings.HasPrefix(string(a.Kind), "array") })
 }
 
-func TestEveryOpPasses(t *testing.T) { assert.Equal(t, tabled(every), prove(t)) }
+func TestEveryOpPasses(t *testing.T) {
+	assert.Equal(t, tabled(every), prove(t))
+	q := quick()
+	t.Logf("seed %d: %d cases of %d ops in %.1f s", q.Seed, q.Cases, q.Ops, q.Seconds)
+	assert.Equal(t, len(ops.Table()), q.Ops)
+	assert.Equal(t, q.progress, q.Cases)
+	assert.Empty(t, q.Failures)
+	require.NoError(t, q.read)
+	cases := Cases(true)
+	assert.Equal(t, cases[len(cases)-1].Name(), q.last)
+}
+
+var rewrite = flag.Bool("rewrite", false, "write docs/RULES.md anew")
+
+// TestTheRulesAreFresh compares docs/RULES.md with the table of a run.
+func TestTheRulesAreFresh(t *testing.T) {
+	r := quick().Report
+	require.NotNil(t, r)
+	everyRule(t, r)
+	const path = "../docs/RULES.md"
+	var text bytes.Buffer
+	require.NoError(t, WriteRules(&text, r))
+	if *rewrite {
+		require.NoError(t, os.WriteFile(path, text.Bytes(), 0o600))
+		return
+	}
+	held, err := os.ReadFile(path)
+	require.NoError(t, err)
+	if !bytes.Equal(held, text.Bytes()) {
+		a, b := strings.Split(string(held), "\n"), strings.Split(text.String(), "\n")
+		for i := range a {
+			if i >= len(b) || a[i] != b[i] {
+				t.Fatalf("docs/RULES.md is stale from line %d on: run make rules\n-%s\n+%s", i+1, a[i], strings.Join(b[min(i, len(b)):min(i+1, len(b))], ""))
+			}
+		}
+		t.Fatal("docs/RULES.md lacks lines: run make rules")
+	}
+}
+
+func TestBehaviour20_WhatHasNoGradientHasAZeroOne(t *testing.T) { assert.NotEmpty(t, prove(t)) }
 
 func TestBehaviour09_TransformsOfEveryCompiledOp(t *testing.T) { assert.NotEmpty(t, prove(t)) }
 

@@ -34,6 +34,9 @@
 // kernels in place of Adjoint's, to compare the two. Both are read when the engine
 // opens.
 //
+// Which operations have gradients, forward derivatives and batch rules, and what a
+// derivative is at ties and zeros, is in docs/RULES.md.
+//
 // The engine is made once by `adjoint setup`; see the README. Importing and
 // building need no engine.
 package core

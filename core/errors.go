@@ -27,8 +27,8 @@ var (
 	ErrNotDifferentiable = errors.New("the operation has no derivative rule")
 	// ErrNoBatchRule: an operation has no vmap rule.
 	ErrNoBatchRule = errors.New("the operation has no vmap rule")
-	// ErrShapeless: a shapeless program depends on sizes, or an operation cannot
-	// infer them.
+	// ErrShapeless: the operations of a shapeless program, or how many results one
+	// of them has, depend on sizes.
 	ErrShapeless = errors.New("the program depends on sizes")
 	// ErrGraphTooDeep: a chain of operations that are not evaluated is longer than
 	// DebugOptions.MaxDepth.
@@ -200,9 +200,11 @@ func engineError(msg string) error {
 	case strings.Contains(msg, "cannot allocate"), strings.Contains(msg, "nable to allocate"),
 		strings.Contains(msg, "Attempting to allocate"):
 		return wrap(ErrNoMemory)
-	case strings.Contains(msg, "::vmap]"), strings.Contains(msg, "NYI"),
+	case strings.Contains(msg, "::vmap]"), strings.Contains(msg, "::vmap NYI"),
 		strings.Contains(msg, "Cannot vmap over"), strings.Contains(msg, "Can only handle groups"):
 		return wrap(ErrNoBatchRule)
+	case strings.Contains(msg, "NYI"):
+		return errors.New("the engine computes this on a GPU only")
 	case strings.Contains(msg, "compile.Shapeless"), strings.Contains(msg, "::output_shapes]"):
 		return wrap(ErrShapeless)
 	}
@@ -215,7 +217,21 @@ type engineFailure struct {
 	kind error
 }
 
-func (e *engineFailure) Error() string { return e.kind.Error() + ": " + e.text }
+func (e *engineFailure) Error() string {
+	text := e.kind.Error() + ": " + e.text
+	if !strings.Contains(e.text, "grad.") {
+		text += "; " + wayOut[e.kind]
+	}
+	return text
+}
+
+// wayOut says what to do where the engine's message does not.
+var wayOut = map[error]string{
+	ErrNotDifferentiable: "stop the gradient before it with grad.Stop, or give a rule with grad.Custom",
+	ErrNoBatchRule:       "give a rule with grad.Custom, or loop with flow.Scan",
+	ErrShapeless:         "leave out compile.Shapeless, which records a program for each size",
+}
+
 func (e *engineFailure) Unwrap() error { return e.kind }
 
 // noDerivative says whether a message is about a missing derivative rule. The

@@ -54,11 +54,11 @@ var arithmetic = []Op{
 		Shape: "condition, x and y broadcast", Types: "the promoted dtype of x and y", Source: "MLX where",
 		DTypes: all, Diff: "x y", Cases: []string{
 			"condition:3x4@bool:bool; x:3x4; y:3x4", "condition:4@bool:bool; x:3x1; y:0d", "condition:3x1@bool:bool; x:4; y:3x4", "condition:0x3@bool:bool; x:3; y:0d"}},
-	{Name: "maximum_constant", Sym: "mlx_maximum_constant_mended", CppExpr: "maximum(a, a.is_tracer() ? stop_gradient(b, s) : b, s)", In: "a array, b array", Out: "y",
+	{Name: "maximum_constant", Sym: "mlx_maximum_constant_mended", CppExpr: "maximum(a, a.is_tracer() || b.is_tracer() ? stop_gradient(b, s) : b, s)", In: "a array, b array", Out: "y",
 		Go:    []Form{{"maximumConstant(b)", "is Maximum for a constant b: where both are equal the gradient of a is 0."}},
 		Shape: "a and b broadcast", Types: "the promoted dtype of a and b", Source: "MLX maximum",
 		DTypes: all, Diff: "a", Cases: []string{"a:3x4@distinct; b:0d@between", "a:3x1@distinct; b:4@between"}},
-	{Name: "minimum_constant", Sym: "mlx_minimum_constant_mended", CppExpr: "minimum(a, a.is_tracer() ? stop_gradient(b, s) : b, s)", In: "a array, b array", Out: "y",
+	{Name: "minimum_constant", Sym: "mlx_minimum_constant_mended", CppExpr: "minimum(a, a.is_tracer() || b.is_tracer() ? stop_gradient(b, s) : b, s)", In: "a array, b array", Out: "y",
 		Go:    []Form{{"minimumConstant(b)", "is Minimum for a constant b: where both are equal the gradient of a is 0."}},
 		Shape: "a and b broadcast", Types: "the promoted dtype of a and b", Source: "MLX minimum",
 		DTypes: all, Diff: "a", Cases: []string{"a:3x4@distinct; b:0d@between", "a:3x1@distinct; b:4@between"}},

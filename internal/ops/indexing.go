@@ -54,7 +54,7 @@ var indexing = []Op{
 	{Name: "slice", Sym: "mlx_slice", Cpp: "slice", In: "a array, start bounds, stop bounds, strides bounds", Out: "y",
 		Go:    []Form{{"sliceRaw(start, stop, strides)", "returns every strides[i]-th element of a from start[i] up to but without stop[i] along axis i; negative positions count from the end, a negative stride walks backwards."}},
 		Shape: "⌈(stop - start) / stride⌉ per axis", Types: "any", Errors: "start, stop and strides do not have one number per axis", Source: "MLX slice",
-		DTypes: all, Diff: "a", NoShapeless: "MLX has no shape rule for Slice", Cases: []string{
+		DTypes: all, Diff: "a", Cases: []string{
 			"a:4x5; start:[1,0]; stop:[3,5]; strides:[1,2]", "a:4x5; start:[-1,4]; stop:[-5,0]; strides:[-1,-2]", "a:4x5; start:[2,0]; stop:[2,5]; strides:[1,1]"}},
 	{Name: "slice_dynamic", Sym: "mlx_slice_dynamic_checked", CppExpr: checked(startWithin("a", "slice_size") + "return slice(a, at, ax, slice_size, s);"), In: "a array, start array, axes ints, slice_size shape", Out: "y",
 		Go:    []Form{{"DynamicSlice(start, axes, slice_size)", "returns the slice of a of slice_size that starts at start[i] along axes[i] and at 0 along the other axes. start is an array, so it may depend on data; it is moved to the nearest place where the slice lies inside."}},

@@ -83,8 +83,8 @@ type Op struct {
 	DTypes []string
 	// Diff names the arguments with a gradient, "a b"; empty: none.
 	Diff string
-	// Tol is the relative tolerance of gradients against central differences in
-	// float32; 0 stands for 1e-2.
+	// Tol is the relative tolerance of gradients against central differences; 0
+	// stands for 1e-2 in float32 and 1e-3 in float64.
 	Tol float64
 	// NoVmap and NoShapeless say why the op has no batch rule or no dynamic
 	// shapes in MLX; empty: it has.

@@ -75,7 +75,7 @@ var reduction = []Op{
 			{"MedianKeep(axes...) keepdims=true", "is Median that keeps the reduced axes with size 1."},
 		},
 		Shape: "the axes of a without those reduced", Types: "floating; integers become float32", Errors: "a reduced axis has size 0", Source: "MLX median",
-		DTypes: reals, Diff: "a", NoShapeless: "MLX has no shape rule for Slice", Cases: []string{"a:3x4@distinct", "a:2x3x4@distinct; axes:[0,2]", "a:2x3@distinct; axes:[-1]; keepdims:true"}},
+		DTypes: reals, Diff: "a", Cases: []string{"a:3x4@distinct", "a:2x3x4@distinct; axes:[0,2]", "a:2x3@distinct; axes:[-1]; keepdims:true"}},
 	{Name: "var", Sym: "mlx_var_axes", Cpp: "var", In: "a array, axes axes, keepdims bool, ddof int", Out: "y",
 		Go: []Form{
 			{"Var(axes...) keepdims=false ddof=0", "returns the variance of a over axes, over all of them when none is given."},
@@ -166,5 +166,5 @@ var reduction = []Op{
 			{"DiffN(n, axis)", "is Diff applied n times."},
 		},
 		Shape: "that of a, axis shorter by n", Types: "any; bool differences are exclusive or", Errors: "n is negative", Source: "MLX diff",
-		DTypes: numbers, Diff: "a", NoShapeless: "MLX has no shape rule for Slice", Cases: []string{"a:3x4; n:1; axis:-1", "a:3x4; n:2; axis:0", "a:5; n:0; axis:0"}},
+		DTypes: numbers, Diff: "a", Cases: []string{"a:3x4; n:1; axis:-1", "a:3x4; n:2; axis:0", "a:5; n:0; axis:0"}},
 }

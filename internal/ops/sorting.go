@@ -20,7 +20,7 @@ var sorting = []Op{
 	{Name: "topk", Sym: "mlx_topk_axis", Cpp: "topk", In: "a array, k int, axis int", Out: "y",
 		Go:    []Form{{"TopK(k, axis)", "returns the k largest elements of a along axis, in any order."}},
 		Shape: "that of a, axis of size k", Types: "real", Errors: "k is negative or larger than axis", Source: "MLX topk",
-		DTypes: reals, Diff: "a", NoShapeless: "MLX has no shape rule for Slice", Cases: []string{"a:3x4@distinct; k:2; axis:-1", "a:2x5x3@distinct; k:5; axis:1", "a:2x5x3@distinct; k:1; axis:-2"}},
+		DTypes: reals, Diff: "a", Cases: []string{"a:3x4@distinct; k:2; axis:-1", "a:2x5x3@distinct; k:5; axis:1", "a:2x5x3@distinct; k:1; axis:-2"}},
 	{Name: "searchsorted", Sym: "mlx_searchsorted", Cpp: "searchsorted", In: "sorted_sequence array, values array, side string", Out: "y",
 		Go: []Form{
 			{"SearchSorted(values) side=\"left\"", "returns, for each of values, how many elements of an ascending vector are less."},
@@ -31,6 +31,6 @@ var sorting = []Op{
 	{Name: "unique", Sym: "mlx_unique", Cpp: "unique", In: "a array, size int, return_index bool, return_inverse bool, return_counts bool, fill_value array?", Out: "[]",
 		Go:    []Form{{"uniqueRaw(size, return_index, return_inverse, return_counts, fill_value)", "returns the size smallest distinct elements of a in ascending order, filled up with fill_value, and where asked for the index of the first of each, the index into the result of every element of a, and how often each occurs."}},
 		Shape: "(size), (size), that of a, (size)", Types: "real; indices are uint32, counts int32", Errors: "size is negative, or a is empty and fill_value nil", Source: "MLX unique",
-		DTypes: reals, NoShapeless: "MLX has no shape rule for Slice", Cases: []string{
+		DTypes: reals, Cases: []string{
 			"a:3x4@idx4; size:4", "a:8@idx4; size:3; return_index:true; return_inverse:true; return_counts:true", "a:5@idx3; size:6; return_counts:true; fill_value:0d"}},
 }

@@ -68,10 +68,11 @@ Tape::Tape(
       continue;
     }
     nodes_.push_back(a);
-    // Integers beside a factor, such as pivots, are constant wherever it has a derivative.
+    // Integers beside a factor, such as pivots, are constant wherever it has a derivative,
+    // and truth values are everywhere.
     auto results = a.outputs();
     for (auto& o : results) {
-      if (results.size() == 1 || issubdtype(o.dtype(), mlx::core::inexact)) {
+      if ((results.size() == 1 && o.dtype() != bool_) || issubdtype(o.dtype(), mlx::core::inexact)) {
         depends_.insert(o.id());
       }
     }
@@ -313,7 +314,8 @@ static std::vector<array> adjoint(
   bool linear = true;
   topological(r, [&](const array& a) {
     linear = linear && !left.count(a.id());
-    return a.has_primitive() && !below.count(a.id());
+    // A trace without sizes asks these for the size of what they are given.
+    return a.has_primitive() && !below.count(a.id()) && !named(a, "StopGradient") && !named(a, "NumberOfElements");
   });
   if (!linear) {
     throw std::invalid_argument("[Linear::" + std::string(mode) + "] " + p.name() + " has no rule.");

@@ -1,4 +1,5 @@
 // What a recorded program consists of, as JSON for Go to read.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <sstream>
@@ -6,6 +7,8 @@
 #include "ext/engine.h"
 #include "ext/fused.h"
 #include "ext/passes.h"
+#include "ext/rules.h"
+#include "ext/whole.h"
 
 namespace adj {
 
@@ -116,7 +119,13 @@ void node(std::ostream& os, const Graph::Node& n) {
      << quoted(attributes(*n.primitive)) << ",\"stream\":\""
      << (s.device == Device::gpu ? "gpu:" : "cpu:") << s.index << "\",\"in\":";
   list(os, n.in);
-  os << ",\"out\":[";
+  os << ",\"ours\":[";
+  const char* comma = "";
+  for (auto& rule : our_rules(*n.primitive)) {
+    os << comma << quoted(rule);
+    comma = ",";
+  }
+  os << "],\"out\":[";
   for (size_t i = 0; i < n.shapes.size(); i++) {
     os << (i ? "," : "");
     spec(os, n.dtypes[i], n.shapes[i]);
@@ -172,7 +181,13 @@ void describe(std::ostream& os, const Graph& recorded, const Optimised& fast) {
     os << comma << "{\"node\":" << u.node << ",\"why\":" << quoted(u.why) << '}';
     comma = ",";
   }
-  os << "],\"recorded\":" << recorded.nodes().size() << '}';
+  os << "],\"recorded\":" << recorded.nodes().size() << ",\"whole\":"
+     << std::count_if(recorded.nodes().begin(), recorded.nodes().end(), [](auto& n) {
+          return dynamic_cast<const Whole*>(n.primitive.get());
+        })
+     << ",\"outputs\":";
+  list(os, g.outputs());
+  os << '}';
 }
 
 } // namespace

@@ -185,11 +185,6 @@ std::vector<array> Graph::run(const std::vector<array>& in, bool infer) const {
     }
     if (n.shapes.size() == 1) {
       Shape shape = infer ? output_shapes(*n.primitive, args, n.dtypes).at(0) : n.shapes[0];
-      // The forward rule of a broadcast goes by the shape it was made with.
-      if (n.broadcast && infer && args[0].is_tracer()) {
-        slots.push_back(broadcast_to(args[0], shape, n.primitive->stream()));
-        continue;
-      }
       slots.emplace_back(std::move(shape), n.dtypes[0], n.primitive, std::move(args));
       continue;
     }

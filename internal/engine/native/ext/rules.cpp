@@ -24,6 +24,22 @@ const Rules* rules(mlx::core::Primitive& p) {
   return it == table.end() || dynamic_cast<Own*>(&p) ? nullptr : &it->second;
 }
 
+std::vector<std::string> our_rules(Primitive& p) {
+  auto* r = rules(p);
+  bool own = dynamic_cast<Own*>(&p);
+  std::vector<std::string> out;
+  if (own || (r && (r->vjp || r->pull))) {
+    out.push_back("vjp");
+  }
+  if (own || (r && r->jvp)) {
+    out.push_back("jvp");
+  }
+  if (own || (r && r->vmap) || maps_itself(p.name())) {
+    out.push_back("vmap");
+  }
+  return out;
+}
+
 // begin puts arrays that are nowhere else in the place of the primals argnums.
 static Arrays begin(Primitive& p, Arrays& primals, const std::vector<int>& argnums) {
   Arrays at;

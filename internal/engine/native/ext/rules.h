@@ -75,6 +75,12 @@ struct Batch {
 // rules returns the rules for a primitive, or null when all are MLX's.
 const Rules* rules(mlx::core::Primitive& p);
 
+// our_rules names the rules of a primitive that are ours: vjp, jvp, vmap.
+std::vector<std::string> our_rules(mlx::core::Primitive& p);
+
+// maps_itself says whether vmap has code for primitives of that name in place of a rule.
+bool maps_itself(std::string_view name);
+
 // output_shapes are the shapes of a primitive's results on inputs of other sizes
 // than it was made for. It fails where they cannot be known.
 std::vector<mlx::core::Shape> output_shapes(

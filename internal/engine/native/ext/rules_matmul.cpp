@@ -1,6 +1,7 @@
 // Rules for products of matrices that are picked, masked, cut or packed. They
 // are linear in each factor, so a tangent takes the place of its factor.
 #include "ext/rules.h"
+#include "mlx/fast_primitives.h"
 
 namespace adj {
 
@@ -332,9 +333,43 @@ Mapped addmm_vmap(Primitive& p, const Arrays& inputs, const std::vector<int>& ma
   return {{add(scaled(product, alpha), scaled(b.front(2), beta), b.s)}, {0}};
 }
 
+// Both factors of these are rounded as they come.
+Arrays rounded_vjp(Primitive& p, const Arrays&, const Arrays&, const std::vector<int>&, const Arrays&) {
+  throw std::invalid_argument(
+      "[" + std::string(p.name()) + "::vjp] the factors are rounded: multiply by weights that were packed beforehand, as quant.MatMul does, or give a rule with grad.Custom.");
+}
+
+Arrays rounded_jvp(Primitive& p, const Arrays&, const Arrays&, const std::vector<int>& argnums, const Arrays& outputs) {
+  return rounded_vjp(p, {}, {}, argnums, outputs);
+}
+
+// The same primitive packs and unpacks. What MLX derives for packing is not the slope
+// of scales that are chosen by rounding.
+void refuse_packing(Primitive& p, const char* mode) {
+  if (!std::get<4>(static_cast<fast::Quantize&>(p).state())) {
+    throw std::invalid_argument(
+        std::string("[Quantize::") + mode + "] what is packed is rounded: give a rule with grad.Custom, or stop the gradient with grad.Stop.");
+  }
+}
+
+Arrays quantize_vjp(
+    Primitive& p, const Arrays& primals, const Arrays& cotangents, const std::vector<int>& argnums,
+    const Arrays& outputs) {
+  refuse_packing(p, "vjp");
+  return p.vjp(primals, cotangents, argnums, outputs);
+}
+
+Arrays quantize_jvp(
+    Primitive& p, const Arrays& primals, const Arrays& tangents, const std::vector<int>& argnums, const Arrays&) {
+  refuse_packing(p, "jvp");
+  return p.jvp(primals, tangents, argnums);
+}
+
 } // namespace
 
 void add_products(RuleTable& t) {
+  t["Quantize"] = {quantize_vjp, quantize_jvp};
+  t["QQMatmul"] = t["GatherQQMM"] = {rounded_vjp, rounded_jvp};
   t["AddMM"] = {nullptr, nullptr, addmm_vmap};
   t["GatherMM"] = {gather_mm_vjp, gather_mm_jvp, gather_mm_vmap};
   t["SegmentedMM"] = composed<segmented>(segmented_vmap);

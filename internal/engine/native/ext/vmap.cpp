@@ -10,6 +10,7 @@
 #include <cstring>
 #include <numeric>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "ext/axis.h"
 #include "ext/rules.h"
@@ -90,6 +91,16 @@ Batched unrolled(const array& a, const std::vector<array>& values, const std::ve
   none.insert(none.begin(), 0);
   return {size == 0 ? zeros(none, a.dtype(), s) : stack(parts, 0, s), 0};
 }
+
+} // namespace
+
+bool maps_itself(std::string_view name) {
+  static const std::unordered_set<std::string_view> names{
+      "Broadcast", "Reshape", "Transpose", "ToFP8", "FromFP8", "QQMatmul", "GatherQQMM"};
+  return names.count(name);
+}
+
+namespace {
 
 // batch returns the outputs of a's primitive on batched inputs.
 std::vector<Batched> batch(array& a, const std::vector<Batched>& in) {
@@ -181,7 +192,14 @@ std::vector<Batched> batched(array& a, const std::vector<Batched>& in) {
     for (size_t i = 0; i < values.size(); i++) {
       in.push_back({values[i], axes[i]});
     }
-    auto one = examples(values, axes);
+    auto one = values; // stands for one element each
+    for (size_t i = 0; i < one.size(); i++) {
+      if (axes[i] != unmapped) {
+        auto shape = one[i].shape();
+        shape.erase(shape.begin() + axes[i]);
+        one[i] = array(shape, one[i].dtype(), nullptr, {});
+      }
+    }
     auto like = array::make_arrays(output_shapes(*p, one, dtypes), dtypes, p, one);
     Arrays r;
     out->clear();

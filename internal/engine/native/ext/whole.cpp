@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "ext/rules.h"
+#include "mlx/transforms_impl.h"
 
 namespace adj {
 
@@ -68,14 +69,26 @@ Arrays kept(const std::string& key, const Stream& s, const Maker& make, const Ar
   return traced(in) && sized(made, in) ? adj::make(made, std::make_shared<Whole>(s, key, make), in) : made;
 }
 
-// begin puts arrays that are nowhere else in the place of the primals argnums.
-Arrays begin(Arrays& primals, const std::vector<int>& argnums, const Stream& s) {
-  Arrays at;
+// derived makes the derivative of make at x with respect to the inputs argnums: derive
+// gets the results, those inputs, and what leads from these to the results.
+Arrays derived(
+    const Maker& make, Arrays x, const std::vector<int>& argnums, bool forward,
+    const std::function<Arrays(const Arrays& out, const Arrays& at, const Tape& tape)>& derive) {
+  Arrays at, r;
   for (int i : argnums) {
-    primals[i] = copy(primals[i], s);
-    at.push_back(primals[i]);
+    at.push_back(x[i]);
   }
-  return at;
+  // The table's operations ask whether they are differentiated.
+  in_grad_tracing(at, [&](const Arrays& tracers) {
+    for (size_t i = 0; i < argnums.size(); i++) {
+      x[argnums[i]] = tracers[i];
+    }
+    auto out = make(x);
+    Tape tape(out, tracers, forward);
+    tape.unmark();
+    r = derive(out, tracers, tape);
+  });
+  return r;
 }
 
 } // namespace
@@ -86,19 +99,6 @@ std::string numbered(const std::vector<int>& numbers) {
     r += ' ' + std::to_string(i);
   }
   return r;
-}
-
-Arrays examples(const Arrays& in, const std::vector<int>& axes) {
-  auto one = in;
-  for (size_t i = 0; i < in.size(); i++) {
-    if (axes[i] != unmapped) {
-      auto shape = in[i].shape();
-      shape.erase(shape.begin() + axes[i]);
-      one[i] = array(shape, in[i].dtype(), nullptr, {});
-      one[i].set_tracer(true);
-    }
-  }
-  return one;
 }
 
 Sizeless::Sizeless(bool on) : outer_(std::exchange(sizeless, on)) {}
@@ -131,38 +131,35 @@ void Whole::eval_cpu(const Arrays&, Arrays&) {
 
 Arrays Whole::vjp(
     const Arrays& primals, const Arrays& cotangents, const std::vector<int>& argnums, const Arrays&) {
-  auto s = stream();
-  auto pull = [make = make_, n = primals.size(), argnums, s](const Arrays& in) {
-    auto x = part(in, 0, n);
-    auto at = begin(x, argnums, s);
-    auto out = make(x);
-    return filled(Tape(out, at, false).pull(out, part(in, n, in.size())), at);
+  auto pull = [make = make_, n = primals.size(), argnums](const Arrays& in) {
+    return derived(make, part(in, 0, n), argnums, false, [&](auto& out, auto& at, auto& tape) {
+      return filled(tape.pull(out, part(in, n, in.size())), at);
+    });
   };
-  return whole("vjp" + numbered(argnums) + " of " + key_, s, pull, primals + cotangents);
+  return whole("vjp" + numbered(argnums) + " of " + key_, stream(), pull, primals + cotangents);
 }
 
 Arrays Whole::jvp(const Arrays& primals, const Arrays& tangents, const std::vector<int>& argnums) {
-  auto s = stream();
-  auto push = [make = make_, n = primals.size(), argnums, s](const Arrays& in) {
-    auto x = part(in, 0, n);
-    auto at = begin(x, argnums, s);
-    auto out = make(x);
-    return filled(Tape(out, at, true).push(out, part(in, n, in.size())), out);
+  auto push = [make = make_, n = primals.size(), argnums](const Arrays& in) {
+    return derived(make, part(in, 0, n), argnums, true, [&](auto& out, auto&, auto& tape) {
+      return filled(tape.push(out, part(in, n, in.size())), out);
+    });
   };
-  return whole("jvp" + numbered(argnums) + " of " + key_, s, push, primals + tangents);
+  return whole("jvp" + numbered(argnums) + " of " + key_, stream(), push, primals + tangents);
 }
 
 std::pair<Arrays, std::vector<int>> Whole::vmap(const Arrays& inputs, const std::vector<int>& axes) {
   auto map = [make = make_, axes](const Arrays& in) {
-    Arrays one = examples(in, axes), stand, r;
+    auto [examples, out] = detail::vmap_trace(make, in, axes);
+    Arrays stand, r;
     std::vector<Batched> mapped;
     for (size_t i = 0; i < in.size(); i++) {
       if (axes[i] != unmapped) {
-        stand.push_back(one[i]);
+        stand.push_back(examples[i]);
         mapped.push_back({in[i], axes[i]});
       }
     }
-    for (auto& b : vectorize(mapped, stand, make(one))) {
+    for (auto& b : vectorize(mapped, stand, out)) {
       r.push_back(moved(b, 0, mapped_size(in, axes)));
     }
     return r;

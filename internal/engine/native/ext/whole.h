@@ -64,9 +64,6 @@ Arrays whole(const std::string& key, const Stream& s, const Maker& make, const A
 // none, and its result's shape follows.
 bool open(const array& a);
 
-// examples stand for one element each of arrays that are mapped along axes.
-Arrays examples(const Arrays& in, const std::vector<int>& axes);
-
 // numbered are numbers as a part of a key.
 std::string numbered(const std::vector<int>& numbers);
 

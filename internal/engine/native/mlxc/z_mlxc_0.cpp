@@ -295,13 +295,13 @@ int mlx_where(mlx_array* res, const mlx_array condition, const mlx_array x, cons
 
 int mlx_maximum_constant_mended(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& b, const auto& s) { return maximum(a, a.is_tracer() ? stop_gradient(b, s) : b, s); }(get(a), get(b), get(s)));
+    set(res, [](const auto& a, const auto& b, const auto& s) { return maximum(a, a.is_tracer() || b.is_tracer() ? stop_gradient(b, s) : b, s); }(get(a), get(b), get(s)));
   });
 }
 
 int mlx_minimum_constant_mended(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& b, const auto& s) { return minimum(a, a.is_tracer() ? stop_gradient(b, s) : b, s); }(get(a), get(b), get(s)));
+    set(res, [](const auto& a, const auto& b, const auto& s) { return minimum(a, a.is_tracer() || b.is_tracer() ? stop_gradient(b, s) : b, s); }(get(a), get(b), get(s)));
   });
 }
 
