@@ -40,6 +40,7 @@ type KindReport struct {
 	Failed    int   `json:"failed"`
 	Refused   int   `json:"refused"`
 	Wide      int   `json:"float64"`    // passed against differences in float64
+	Half      int   `json:"half"`       // passed in float16 and bfloat16
 	Worst     Worst `json:"worst"`      // of cases that passed, half precision apart
 	WorstHalf Worst `json:"worst_half"` // of float16 and bfloat16
 }
@@ -124,6 +125,7 @@ func (r *Report) add(c Case, o outcome, err error) {
 		}
 		w := &k.Worst
 		if c.DType == core.Float16 || c.DType == core.BFloat16 {
+			k.Half++
 			w = &k.WorstHalf
 		}
 		if o.worst > w.Error {
@@ -201,12 +203,19 @@ func Rerun(name string, seed uint64) string {
 func (r *Report) Write(w io.Writer) error {
 	fmt.Fprintf(w, "%d cases of %d ops on %s in %.0f s, seed %d: %d failed, %d refused with a typed error\n", r.Cases, r.Ops, r.Device, r.Seconds, r.Seed, r.Failed, r.Refused)
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tab, "kind\tcases\tfailed\trefused\tin float64\tworst relative error\tin half precision")
+	fmt.Fprintln(tab, "kind\tcases\tfailed\trefused\tdifferences in float64\tworst relative error\tin half precision")
 	for _, k := range r.Kinds {
 		if k.Cases == 0 {
 			continue
 		}
-		fmt.Fprintf(tab, "%s\t%d\t%d\t%d\t%d\t%v\t%v\n", k.Kind, k.Cases, k.Failed, k.Refused, k.Wide, k.Worst, k.WorstHalf)
+		wide, half := "–", "–"
+		if k.Wide > 0 {
+			wide = fmt.Sprint(k.Wide)
+		}
+		if k.Half > 0 {
+			half = k.WorstHalf.String()
+		}
+		fmt.Fprintf(tab, "%s\t%d\t%d\t%d\t%s\t%v\t%s\n", k.Kind, k.Cases, k.Failed, k.Refused, wide, k.Worst, half)
 	}
 	if err := tab.Flush(); err != nil {
 		return err

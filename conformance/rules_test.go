@@ -74,7 +74,9 @@ func TestTheTableSaysWhatCasesDid(t *testing.T) {
 }
 
 func TestDerivativesThatAreNotZeroAreFound(t *testing.T) {
-	identity := func(string, core.FlatFunc) core.FlatFunc { return func(in []*core.Array) []*core.Array { return in[:1] } }
+	identity := func(string, core.FlatFunc) core.FlatFunc {
+		return func(in []*core.Array) []*core.Array { return in[:1] }
+	}
 	r, err := Run(Options{Run: "^stop_gradient/0/float32/flat:a$", wrap: identity})
 	require.NoError(t, err)
 	require.Len(t, r.Failures, 1)
@@ -88,6 +90,5 @@ func TestRefusalsThatNoRowDeclaresAreFailures(t *testing.T) {
 	}})
 	require.NoError(t, err)
 	require.Len(t, r.Failures, 1)
-	assert.Contains(t, r.Failures[0].Reason, "on sizes grown by 1: ")
 	assert.Contains(t, r.Failures[0].Reason, "(at unstack); leave out compile.Shapeless, which records a program for each size")
 }

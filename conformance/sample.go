@@ -94,6 +94,8 @@ func (g generator) elements() []complex128 {
 		return g.uniform(-2, 2, -3, 3)
 	case "pos":
 		return g.uniform(0.5, 2, 1, 3)
+	case "neg":
+		return g.uniform(-2, -0.5, -3, -1)
 	case "unit":
 		return g.uniform(0.1, 0.9, 0, 1)
 	case "open":

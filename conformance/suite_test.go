@@ -247,7 +247,7 @@ func TestReport(t *testing.T) {
 // TestDomains holds every sample of the table to what its domain promises.
 func TestDomains(t *testing.T) {
 	bounds := map[string][2]float64{
-		"": {-3, 3}, "pos": {0.5, 3}, "unit": {0, 1}, "open": {-1, 1}, "gt1": {1, 3}, "bool": {0, 1}, "e8m0": {124, 130},
+		"": {-3, 3}, "pos": {0.5, 3}, "neg": {-3, -0.5}, "unit": {0, 1}, "open": {-1, 1}, "gt1": {1, 3}, "bool": {0, 1}, "e8m0": {124, 130},
 	}
 	for _, c := range Cases(false) {
 		if c.Kind != Eager {

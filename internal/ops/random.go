@@ -72,7 +72,7 @@ var random = []Op{
 	{Name: "random.truncated_normal", Sym: "mlx_random_truncated_normal", Cpp: "random::truncated_normal", In: "lower array, upper array, shape shape, dtype dtype, key array", Out: "y", Pkg: "random", Random: true,
 		Go:    []Form{{"func TruncatedNormalBroadcast(key, lower, upper, dtype, shape...)", "is TruncatedNormal with bounds per element; they can be differentiated."}},
 		Shape: "shape; lower and upper broadcast to it", Types: "float32, float16 or bfloat16", Errors: "the bounds do not broadcast to shape", Source: "MLX random.truncated_normal",
-		Diff: "lower upper", Cases: []string{"lower:3@unit; upper:3@gt1; shape:[2,3]; dtype:float32; key:2@key", "lower:0d@unit; upper:0d@gt1; shape:[4]; dtype:float32; key:2@key"}},
+		Diff: "lower upper", Cases: []string{"lower:3@neg; upper:3@unit; shape:[2,3]; dtype:float32; key:2@key", "lower:0d@neg; upper:0d@unit; shape:[4]; dtype:float32; key:2@key"}},
 	{Name: "random.gumbel", Sym: "mlx_random_gumbel", Cpp: "random::gumbel", In: "shape shape, dtype dtype, key array", Out: "y", Pkg: "random", Random: true,
 		Go:    []Form{{"func Gumbel(key, dtype, shape...)", "returns numbers of the standard Gumbel distribution, −log(−log u) of uniform u."}},
 		Shape: "shape", Types: "float32, float16 or bfloat16", Source: "MLX random.gumbel",

@@ -37,11 +37,11 @@ func State(pointers ...any) Option {
 
 // Shapeless records one trace for all sizes of the arguments' axes (0, 1 and
 // more than 1 are told apart). A change of rank or dtype records another. A
-// function that asks for a size (Shape, Dim, Size), uses a function with rules of
-// its own, or does what the engine cannot record without sizes, is traced for each,
-// as without Shapeless; so is one that is called inside another transform. An
-// operation that keeps a size to itself is found when a second size comes, and is an
-// error with core.ErrShapeless that names it.
+// function that asks for a size (Shape, Dim, Size; At, Slice, grad.VJP, grad.JVP and
+// vmap do), uses a function with rules of its own, or does what the engine cannot
+// record without sizes, is traced for each, as without Shapeless; so is one that is
+// called inside another transform. What has as many results as an axis is long
+// (Unstack) is an error with core.ErrShapeless when a second size comes.
 func Shapeless() Option { return func(c *config) { c.shapeless = true } }
 
 // MaxEntries bounds the number of traces that are kept, 64 by default. The

@@ -7,6 +7,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/transforms/compile"
+	"github.com/adjoint-go/adjoint/core/quant"
 	"github.com/adjoint-go/adjoint/transforms/grad"
 )
 
@@ -126,7 +127,30 @@ func TestBehaviour17_MisuseIsATypedError(t *testing.T) {
 		"unexported":     {f: func() { grad.Of(func(a struct{ w arr }) arr { return num(1) }) }, says: "unexported"},
 		"result tree":    {f: func() { grad.ValueAndGradAux(func(a arr) (arr, struct{ w arr }) { return a, struct{ w arr }{} }) }, says: "unexported"},
 		"async":          {f: func() { grad.Of(func(x arr) arr { core.AsyncEval(x); return x.Sum() })(x) }, is: core.ErrTracer},
-		"no rule":        {f: func() { grad.Of(func(x arr) arr { return x.View(core.Int32).View(core.Float32).Sum() })(x) }, is: core.ErrNotDifferentiable},
+		"no rule": {
+			f:  func() { grad.Of(func(x arr) arr { return x.View(core.Int32).View(core.Float32).Sum() })(x) },
+			is: core.ErrNotDifferentiable, says: "stop the gradient before it with grad.Stop, or give a rule with grad.Custom",
+		},
+		"packed": {
+			f: func() {
+				grad.Of(func(x arr) arr { _, scales, _ := quant.Quantize(x, 32, 4); return scales.Sum() })(core.Ones(core.Float32, 2, 32))
+			},
+			is: core.ErrNotDifferentiable, says: "what is packed is rounded: give a rule with grad.Custom",
+		},
+		"packed forward": {
+			f: func() {
+				y := core.Ones(core.Float32, 2, 32)
+				grad.JVP(func(x arr) arr { _, scales, _ := quant.Quantize(x, 32, 4); return scales }, y, y)
+			},
+			is: core.ErrNotDifferentiable, says: "what is packed is rounded",
+		},
+		"multiplied by rounding": {
+			f: func() {
+				w, scales := core.Ones(core.Uint32, 3, 2), core.Ones(core.Uint8, 3, 1)
+				grad.Of(func(x arr) arr { return quant.QQMM(x, w, scales, 0, 0, "nvfp4", nil, nil).Sum() })(core.Ones(core.Float32, 1, 16))
+			},
+			is: core.ErrNotDifferentiable, says: "the factors are rounded: multiply by weights that were packed beforehand, as quant.MatMul does",
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -216,6 +240,26 @@ func TestBehaviour18_NothingFlowsThroughIntegers(t *testing.T) {
 	}
 	half := grad.Of(func(x arr) arr { return x.AsType(core.Float16).AsType(core.Float32).Sum() })
 	require.Equal(t, []float32{1, 1}, floats(half(x)), "between floating-point dtypes it flows")
+}
+
+// What was made a truth value or an integer is constant between jumps, whatever is
+// made of it afterwards. MLX passes derivatives through.
+func TestBehaviour18_NothingFlowsThroughIntegersAndTruthValues(t *testing.T) {
+	x := vec(0.5, 2.25, -1)
+	for name, f := range map[string]func(arr) arr{
+		"all":     func(x arr) arr { return x.All().AsType(core.Float32) },
+		"any":     func(x arr) arr { return x.Any().AsType(core.Float32) },
+		"and":     func(x arr) arr { return x.LogicalAnd(x).AsType(core.Float32) },
+		"bool":    func(x arr) arr { return x.AsType(core.Bool).AsType(core.Float32) },
+		"integer": func(x arr) arr { return x.AsType(core.Int32).AsType(core.Float32) },
+		"greater": func(x arr) arr { return x.Greater(num(0)).AsType(core.Float32) },
+		"argmax":  func(x arr) arr { return x.ArgMax(0).AsType(core.Float32) },
+	} {
+		sum := func(x arr) arr { return f(x).Sum().Add(x.Sum().MulScalar(3)) }
+		require.Equal(t, []float32{3, 3, 3}, floats(grad.Of(sum)(x)), name)
+		_, d := grad.JVP(sum, x, vec(1, 10, 100))
+		require.Equal(t, 333.0, d.Item(), name)
+	}
 }
 
 // Integers and bools never get an integer gradient, nor a tangent.
