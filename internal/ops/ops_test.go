@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	knownDomain = regexp.MustCompile(`^(|pos|unit|open|gt1|spd|lower|upper|well|apart|sym|distinct|between|sorted|bool|key|u32|fp8|e8m0|eye|(idx|perm|seg)[1-9][0-9]*)$`)
+	knownDomain = regexp.MustCompile(`^(|pos|neg|unit|open|gt1|spd|lower|upper|well|apart|sym|distinct|between|sorted|bool|key|u32|fp8|e8m0|eye|(idx|perm|seg)[1-9][0-9]*)$`)
 	knownDType  = map[string]bool{
 		"bool": true, "uint8": true, "uint16": true, "uint32": true, "uint64": true,
 		"int8": true, "int16": true, "int32": true, "int64": true,
