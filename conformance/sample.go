@@ -99,7 +99,7 @@ func (g generator) elements() []complex128 {
 	case "unit":
 		return g.uniform(0.1, 0.9, 0, 1)
 	case "open":
-		return g.uniform(-0.9, 0.9, -1, 1)
+		return g.uniform(-0.8, 0.8, -1, 1)
 	case "bool":
 		return g.each(func(int) float64 { return float64(g.rand.IntN(2)) })
 	case "key":

@@ -20,7 +20,7 @@ type Value struct {
 type Sample struct {
 	Shape []int
 	// Domain says which values: "" normal-like in (-2, 2), pos (0.5, 2), neg (-2, -0.5), unit
-	// (0.1, 0.9), open (-0.9, 0.9), gt1 (1.2, 3), spd a symmetric positive
+	// (0.1, 0.9), open (-0.8, 0.8), gt1 (1.2, 3), spd a symmetric positive
 	// definite matrix, lower and upper a well-conditioned triangular one, well
 	// a well-conditioned matrix, apart one with real eigenvalues or singular
 	// values that differ and vectors whose signs LAPACK keeps nearby, sym a symmetric one, distinct a
