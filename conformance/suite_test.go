@@ -235,7 +235,7 @@ func TestReport(t *testing.T) {
 	require.NoError(t, err)
 	var text, doc bytes.Buffer
 	require.NoError(t, r.Write(&text))
-	assert.Regexp(t, `^1 cases of 1 ops on cpu:0 in \d+ s, seed 5: 1 failed, 0 refused as declared\n`, text.String())
+	assert.Regexp(t, `^1 cases of 1 ops on cpu:0 in \d+ s, seed 5: 1 failed, 0 refused with a typed error\n`, text.String())
 	assert.Contains(t, text.String(), "FAIL exp/0/float32/grad:a: panic: two lines\n     adjoint conformance --run '^exp/0/float32/grad:a$' --seed 5\n")
 	require.NoError(t, json.NewEncoder(&doc).Encode(r))
 	var back Report

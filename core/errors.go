@@ -205,7 +205,7 @@ func engineError(msg string) error {
 		return wrap(ErrNoBatchRule)
 	case strings.Contains(msg, "NYI"):
 		return errors.New("the engine computes this on a GPU only")
-	case strings.Contains(msg, "compile.Shapeless"), strings.Contains(msg, "::output_shapes]"):
+	case strings.Contains(msg, "differs at other sizes"), strings.Contains(msg, "::output_shapes]"):
 		return wrap(ErrShapeless)
 	}
 	return errors.New(text)
@@ -219,8 +219,8 @@ type engineFailure struct {
 
 func (e *engineFailure) Error() string {
 	text := e.kind.Error() + ": " + e.text
-	if !strings.Contains(e.text, "grad.") {
-		text += "; " + wayOut[e.kind]
+	if way := wayOut[e.kind]; way != "" && !strings.Contains(e.text, "grad.") {
+		text += "; " + way
 	}
 	return text
 }

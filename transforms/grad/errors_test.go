@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/adjoint-go/adjoint/core"
-	"github.com/adjoint-go/adjoint/transforms/compile"
 	"github.com/adjoint-go/adjoint/core/quant"
+	"github.com/adjoint-go/adjoint/transforms/compile"
 	"github.com/adjoint-go/adjoint/transforms/grad"
 )
 

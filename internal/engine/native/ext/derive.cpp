@@ -32,7 +32,7 @@ static bool flows(const array& a, size_t input, bool forward) {
   }
   // A number that was an integer is a constant.
   if (named(a, "AsType")) {
-    return issubdtype(a.inputs()[0].dtype(), inexact) || !issubdtype(a.dtype(), inexact);
+    return issubdtype(a.inputs()[0].dtype(), mlx::core::inexact) || !issubdtype(a.dtype(), mlx::core::inexact);
   }
   // The further inputs of a broadcast only say how large it is.
   return input == 0 || !named(a, "Broadcast");

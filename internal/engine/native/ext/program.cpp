@@ -217,8 +217,7 @@ static int program_trace(
         auto diff = e.graph.difference(g);
         if (!diff.empty()) {
           throw std::invalid_argument(
-              "[compile] " + diff + " differs at other sizes of the arguments; without compile.Shapeless "
-              "each size is traced");
+              "[compile] " + diff + " differs at other sizes of the arguments");
         }
         e.trusted = true;
         evicted.push_back(tag); // the first trace stays
