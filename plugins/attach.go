@@ -86,10 +86,10 @@ func (r *Registry) loadAttached(ctx context.Context, id string) (*Plugin, error)
 		return nil, err
 	}
 	r.options.Logger.Warn("using a plugin that somebody runs, unverified and without encryption", "plugin", id, "pid", a.PID)
-	return r.keep(ctx, ReattachEnv+"="+id, &a, func(p *Plugin) error {
+	return r.keep(ctx, candidate{key: ReattachEnv + "=" + id, attach: &a, check: func(p *Plugin) error {
 		if p.ID() != id {
 			return fmt.Errorf("it calls itself %s, not %s", p.ID(), id)
 		}
 		return nil
-	})
+	}})
 }

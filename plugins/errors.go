@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/adjoint-go/adjoint/plugins/store"
 )
 
 // Errors without further facts. Test for them with errors.Is.
@@ -14,13 +16,12 @@ var (
 	ErrClosed = errors.New("plugins: the registry is closed")
 	// ErrStopped is the use of a plugin after Stop.
 	ErrStopped = errors.New("the plugin was stopped; load it again")
-	// ErrStale means that the program was replaced by one that describes
-	// itself differently.
+	// ErrStale means that the program was replaced by another one.
 	ErrStale = errors.New("the program changed since it was loaded; stop the plugin and load it again")
 	// ErrNotFound means that no folder holds the plugin or the version.
-	ErrNotFound = errors.New("no such plugin")
-	// ErrAmbiguous means that two folders hold the same version of a plugin.
-	ErrAmbiguous = errors.New("found in two folders; remove one")
+	ErrNotFound = store.ErrNotFound
+	// ErrAmbiguous means that two folders provide a plugin.
+	ErrAmbiguous = store.ErrAmbiguous
 	// ErrNotRunning is returned by Health when there is no process.
 	ErrNotRunning = errors.New("the plugin's process is not running; the next call starts it")
 )

@@ -28,8 +28,10 @@ type Plugin struct {
 	options Options
 	about   *spec.Plugin
 	digest  string
-	sigs    map[string]*spec.Signature
-	forget  func() // takes the plugin out of its registry
+	// manifest is the digest of plugin.json, empty without one.
+	manifest string
+	sigs     map[string]*spec.Signature
+	forget   func() // takes the plugin out of its registry
 
 	ended context.Context // ends with Stop
 	end   context.CancelFunc

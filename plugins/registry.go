@@ -11,12 +11,22 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/adjoint-go/adjoint/plugins/trust"
 )
 
 // Options says where plugins are and how they are supervised. The zero value is
 // of use: it loads by path and waits as the comments say.
 type Options struct {
-	Dirs []string // folders that Load searches
+	Dirs []string // folders that Load searches; see SearchPath
+
+	// Lock is the path of a lock file. Load checks a plugin's manifest against
+	// it and, unless the policy forbids, adds a plugin that is new. Empty:
+	// nothing is remembered.
+	Lock string
+	// Policy says what must vouch for a plugin. The zero value is trust on
+	// first use.
+	Policy trust.Policy
 
 	StartTimeout time.Duration // to start and describe itself; 0: 10 s
 	CallTimeout  time.Duration // of one call, start included; 0: 60 s; negative: none
@@ -80,7 +90,7 @@ type Registry struct {
 
 	loading sync.Mutex // held while a plugin is loaded, so that none is loaded twice
 	mu      sync.Mutex
-	loaded  map[string]*Plugin // by path
+	loaded  map[string]*Plugin // by the keys of candidates
 	closed  bool
 }
 
@@ -101,8 +111,11 @@ func Open(o Options) (*Registry, error) {
 	return r, nil
 }
 
-// Load finds the plugin by its name, "org/name" or "org/name@version", starts it
-// and returns it. A plugin that is loaded already is returned again.
+// Load finds the plugin by its name, "org/name" or "org/name@version", checks it,
+// starts a private copy of its program and returns it. A plugin that is loaded
+// already is returned again; if the one in the folder is another by now, that is
+// [ErrStale]. What the package is refused for is a [*store.Error], a
+// [*manifest.Error] or a [*trust.Error], and nothing of it was run then.
 func (r *Registry) Load(ctx context.Context, name string) (*Plugin, error) {
 	id, _, _ := strings.Cut(name, "@")
 	if p, err := r.loadAttached(ctx, id); p != nil || err != nil {
@@ -112,37 +125,39 @@ func (r *Registry) Load(ctx context.Context, name string) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.load(ctx, found.Path, func(p *Plugin) error {
-		if p.ID() != found.ID || p.Version() != found.Version {
-			return fmt.Errorf("the folder says %s %s, the program %s %s", found.ID, found.Version, p.ID(), p.Version())
-		}
-		return nil
-	})
+	return r.loadFound(ctx, found)
 }
 
 // LoadFile starts the program at path and returns it. A plugin that is loaded
-// already is returned again.
+// already is returned again. Nothing vouches for such a program, so a policy
+// that asks for a lock or a signature refuses it.
 func (r *Registry) LoadFile(ctx context.Context, path string) (*Plugin, error) {
-	return r.load(ctx, path, func(*Plugin) error { return nil })
-}
-
-func (r *Registry) load(ctx context.Context, path string, check func(*Plugin) error) (*Plugin, error) {
-	path, err := program(path)
+	full, err := program(path)
 	if err != nil {
 		return nil, err
 	}
-	return r.keep(ctx, path, nil, check)
+	switch {
+	case r.options.Policy.RequireLock:
+		return nil, &StartError{Path: path, Err: trust.ErrNotLocked}
+	case len(r.options.Policy.Keys) > 0:
+		return nil, &StartError{Path: path, Err: trust.ErrUnsigned}
+	}
+	return r.keep(ctx, candidate{key: full})
 }
 
-// keep returns the plugin that is loaded from path, or loads and checks it.
-func (r *Registry) keep(ctx context.Context, path string, attach *attachment, check func(*Plugin) error) (*Plugin, error) {
+// keep returns the plugin that the registry knows by the candidate's key, or
+// loads and checks it.
+func (r *Registry) keep(ctx context.Context, c candidate) (*Plugin, error) {
 	r.loading.Lock()
 	defer r.loading.Unlock()
 	r.mu.Lock()
-	p, closed := r.loaded[path], r.closed
+	p, closed := r.loaded[c.key], r.closed
 	r.mu.Unlock()
 	if closed {
 		return nil, ErrClosed
+	}
+	if p != nil && p.manifest != c.digest {
+		return nil, fmt.Errorf("plugin %s: %w", p.ID(), ErrStale)
 	}
 	if p != nil {
 		return p, nil
@@ -150,25 +165,35 @@ func (r *Registry) keep(ctx context.Context, path string, attach *attachment, ch
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(r.ended, cancel)()
+	path, drop, err := c.prepare(ctx)
+	if err != nil {
+		return nil, err
+	}
 	l := launch{
 		path: path, dir: r.dir.path, env: r.options.environment(),
-		timeout: r.options.StartTimeout, logger: r.options.Logger, attach: attach,
+		timeout: r.options.StartTimeout, logger: r.options.Logger, attach: c.attach,
 	}
-	p, err := newPlugin(ctx, l, r.options)
+	p, err = newPlugin(ctx, l, r.options)
 	if err != nil {
+		drop()
 		if r.ended.Err() != nil {
 			return nil, ErrClosed
 		}
-		return nil, err
+		return nil, c.explain(err)
 	}
-	if err := check(p); err != nil {
+	p.manifest = c.digest
+	if c.check != nil {
+		err = c.check(p)
+	}
+	if err != nil {
 		_ = p.Stop()
-		return nil, &StartError{Path: path, Err: ErrDescribe, Detail: err.Error()}
+		drop()
+		return nil, &StartError{Path: c.key, Err: fmt.Errorf("%w: %w", ErrDescribe, err)}
 	}
-	p.forget = func() { r.forget(path, p) }
+	p.forget = func() { r.forget(c.key, p); drop() }
 	r.mu.Lock()
 	if closed = r.closed; !closed {
-		r.loaded[path] = p
+		r.loaded[c.key] = p
 	}
 	r.mu.Unlock()
 	if closed {

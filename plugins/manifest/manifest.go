@@ -22,12 +22,12 @@ const Format = 1
 
 // Limits on what a manifest may say.
 const (
-	MaxBytes       = spec.MaxJSON // of the text
-	MaxFiles       = 1024         // executables and files together
-	MaxPath        = 255          // bytes of a path
-	MaxPackage     = 1 << 30      // bytes of all files together
-	maxValues      = 1 << 18      // of JSON
-	maxLevels      = 16           // of nesting
+	MaxBytes       = 8 << 20 // of the text
+	MaxFiles       = 1024    // executables and files together
+	MaxPath        = 255     // bytes of a path
+	MaxPackage     = 1 << 30 // bytes of all files together
+	maxValues      = 1 << 18 // of JSON
+	maxLevels      = 16      // of nesting
 	maxExecutables = 64
 	maxProtocols   = 16
 )

@@ -78,11 +78,12 @@ func (m *Manifest) validateKernels() error {
 		}
 		at = fmt.Sprintf("kernels[%d]", i)
 	}
-	plain := *bad
-	plain.Plugin, plain.Kernel = "", ""
-	reason := strings.TrimPrefix(plain.Error(), "plugin : ")
+	reason := bad.Reason
+	if bad.Err != nil {
+		reason += ": " + bad.Err.Error()
+	}
 	if bad.Kernel != "" {
-		reason = clip(bad.Kernel) + ": " + reason
+		reason = strings.Trim(join("", bad.Kernel), "[]") + ": " + reason
 	}
 	return &Error{Path: at, Reason: reason, Err: bad}
 }

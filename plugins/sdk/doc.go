@@ -34,8 +34,10 @@
 // looks at c.Context(): the host ends the process of one that does not stop.
 //
 // Main serves when a host started the program. Run by hand the program prints
-// help and exits with status 1. `PROGRAM manifest` prints the description as
-// JSON; `PROGRAM -debug` serves in the foreground, to run under a debugger.
+// help and exits with status 1. `PROGRAM manifest` prints the plugin.json of a
+// package that holds the program alone, and `PROGRAM manifest DIR` writes that
+// of the package in a folder (see package manifest); `PROGRAM -debug` serves in
+// the foreground, to run under a debugger.
 // What is printed to os.Stdout before Main breaks the handshake; afterwards
 // everything printed goes to the host's log.
 //

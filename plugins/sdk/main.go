@@ -8,13 +8,16 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path"
 	"path/filepath"
+	"runtime"
 	"syscall"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
 
 	"github.com/adjoint-go/adjoint/plugins/kernelpb"
+	"github.com/adjoint-go/adjoint/plugins/manifest"
 )
 
 // Main runs the program: it serves a host until that is done and returns, or
@@ -38,15 +41,10 @@ func (p *Plugin) main(args []string, out io.Writer) error {
 		verb = args[0]
 	}
 	switch {
+	case verb == "manifest" && len(args) <= 2:
+		return b.manifest(args[1:], out)
 	case len(args) > 1:
 		return errors.New(b.help())
-	case verb == "manifest":
-		text, err := b.about.Encode()
-		if err != nil {
-			return err
-		}
-		_, err = out.Write(text)
-		return err
 	case verb == "-debug":
 		return b.debug(out)
 	case (verb == "" || verb == "serve") && os.Getenv(kernelpb.CookieKey) == kernelpb.CookieValue:
@@ -65,7 +63,37 @@ func (b *bound) help() string {
 		}
 		s += "\n"
 	}
-	return s + fmt.Sprintf("\nUsage:\n  %s manifest   print the description of the plugin as JSON\n  %s -debug     serve in the foreground, for a debugger", name, name)
+	return s + fmt.Sprintf("\nUsage:\n  %s manifest       print plugin.json for a package that holds this program alone\n  %s manifest DIR   write plugin.json for the package in DIR, whose programs are DIR/GOOS_GOARCH/%s\n  %s -debug         serve in the foreground, for a debugger",
+		name, name, path.Base(b.about.ID), name)
+}
+
+// manifest writes plugin.json, into the folder of a package or to out.
+func (b *bound) manifest(args []string, out io.Writer) error {
+	if len(args) == 1 {
+		m, err := manifest.Package(b.about, kernelpb.Version, args[0])
+		if err != nil {
+			return err
+		}
+		text, err := m.Encode()
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(args[0], manifest.Name), text, 0o644)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	m, err := manifest.Alone(b.about, kernelpb.Version, runtime.GOOS+"_"+runtime.GOARCH, self)
+	if err != nil {
+		return err
+	}
+	text, err := m.Encode()
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(text)
+	return err
 }
 
 func (b *bound) config() *plugin.ServeConfig {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/adjoint-go/adjoint/plugins/kernelpb"
+	"github.com/adjoint-go/adjoint/plugins/manifest"
 	"github.com/adjoint-go/adjoint/plugins/spec"
 )
 
@@ -145,7 +148,7 @@ func TestCancelEndsTheCall(t *testing.T) {
 
 func TestMainByHand(t *testing.T) {
 	var out bytes.Buffer
-	for _, args := range [][]string{nil, {"serve"}, {"help"}, {"manifest", "x"}} {
+	for _, args := range [][]string{nil, {"serve"}, {"help"}, {"manifest", "x", "y"}} {
 		err := one(nothing).main(args, &out)
 		require.Error(t, err)
 		assert.Contains(t, err.Error(), "is a kernel plugin (acme/test 1.0.0)")
@@ -153,9 +156,42 @@ func TestMainByHand(t *testing.T) {
 	}
 	assert.Empty(t, out.String())
 	require.NoError(t, one(nothing).main([]string{"manifest"}, &out))
-	m, err := spec.Decode(out.Bytes())
+	m, err := manifest.Decode(out.Bytes())
 	require.NoError(t, err)
 	assert.Equal(t, "k", m.Kernels[0].Name)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	program := m.Executables[runtime.GOOS+"_"+runtime.GOARCH]
+	assert.Equal(t, filepath.Base(self), program.Path)
+	text, err := os.ReadFile(self)
+	require.NoError(t, err)
+	assert.Equal(t, manifest.Digest(text), program.SHA256)
+}
+
+func TestManifestOfAFolder(t *testing.T) {
+	dir := t.TempDir()
+	var out bytes.Buffer
+	assert.ErrorContains(t, one(nothing).main([]string{"manifest", dir}, &out), "holds no program")
+	assert.ErrorContains(t, one(nothing).main([]string{"manifest", filepath.Join(dir, "none")}, &out), "no such file")
+	for name, text := range map[string]string{"plan9_arm/test": "a", "linux_arm64/test": "b", "linux_arm64/table": "c", "NOTICE": "d", "plugin.json": "old", "plugin.json.sig": "old"} {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	}
+	require.NoError(t, one(nothing).main([]string{"manifest", dir}, &out))
+	assert.Empty(t, out.String())
+	text, err := os.ReadFile(filepath.Join(dir, "plugin.json"))
+	require.NoError(t, err)
+	m, err := manifest.Decode(text)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"linux_arm64", "plan9_arm"}, m.Platforms())
+	file := func(name, text string) manifest.File {
+		return manifest.File{Path: name, Size: 1, SHA256: manifest.Digest([]byte(text))}
+	}
+	assert.Equal(t, []manifest.File{file("linux_arm64/test", "b"), file("NOTICE", "d"), file("linux_arm64/table", "c")}, m.For("linux_arm64"))
+
+	require.NoError(t, os.Symlink("NOTICE", filepath.Join(dir, "link")))
+	assert.ErrorContains(t, one(nothing).main([]string{"manifest", dir}, &out), "is a link or a device")
 }
 
 // The kit must not pull the engine, or anything that needs a C compiler, into a
@@ -165,7 +201,7 @@ func TestImportsStaySmall(t *testing.T) {
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
-	allowed := map[string]bool{"plugins/sdk": true, "plugins/spec": true, "plugins/shape": true, "plugins/kernelpb": true}
+	allowed := map[string]bool{"plugins/sdk": true, "plugins/spec": true, "plugins/shape": true, "plugins/kernelpb": true, "plugins/manifest": true}
 	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
 		pkg, cgo, _ := strings.Cut(line, " ")
 		assert.Equal(t, "0", cgo, pkg)

@@ -1,8 +1,8 @@
 // Package spec holds the words that a plugin and its host share: dtypes,
 // tensors, and what a plugin says about its kernels.
 //
-// A [Plugin] is plain data. The author's kit builds one, prints it as JSON
-// (`your-plugin manifest`) and sends it when the host asks; the host checks it
+// A [Plugin] is plain data. The author's kit builds one, writes it into the
+// plugin's manifest and sends it when the host asks; the host checks it
 // again, since it comes from another program, and compiles each kernel's rules
 // into a [Signature], which says what a call returns before the call is made:
 //

@@ -126,11 +126,11 @@ func TestInferRefuses(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestJSONRoundTrip(t *testing.T) {
+func TestDigestNamesADescription(t *testing.T) {
 	text, err := square().Encode()
 	require.NoError(t, err)
-	back, err := Decode(text)
-	require.NoError(t, err)
+	back := new(Plugin)
+	require.NoError(t, json.Unmarshal(text, back))
 	assert.Equal(t, square(), back)
 	d1, err := square().Digest()
 	require.NoError(t, err)
@@ -140,38 +140,17 @@ func TestJSONRoundTrip(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, d1, 64)
 	assert.NotEqual(t, d1, d2)
+	other.ID = ""
+	_, err = other.Digest()
+	assert.Error(t, err)
 }
 
-func TestDecodeIsStrict(t *testing.T) {
-	text, err := square().Encode()
-	require.NoError(t, err)
-	for want, bad := range map[string]string{
-		"unknown field": `{"id":"a/b","version":"1.0.0","extra":1}`,
-		"no kernel":     `{"id":"a/b","version":"1.0.0","kernels":[]}`,
-		"EOF":           `{"id":`,
-		"text after":    string(text) + "{}",
+func TestVersions(t *testing.T) {
+	for v, valid := range map[string]bool{
+		"0.0.0": true, "1.2.3": true, "10.20.30": true, "1.0.0-rc.1": true, "1.0.0-a-b.c": true, "999999999.0.0": true,
+		"": false, "1": false, "1.2": false, "1.2.3.4": false, "01.2.3": false, "1.02.3": false, "1.2.3-": false, "1.2.3-..": false,
+		"1.2.3-a..b": false, "1.2.3+b": false, "v1.2.3": false, "1.2.3\n": false, "1.2.3/..": false, "1000000000.0.0": false,
 	} {
-		_, err := Decode([]byte(bad))
-		assert.ErrorContains(t, err, want)
+		assert.Equal(t, valid, ValidVersion(v), v)
 	}
-}
-
-func FuzzDecode(f *testing.F) {
-	text, err := square().Encode()
-	require.NoError(f, err)
-	f.Add(text)
-	f.Add([]byte(`{"id":"a/b"}`))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		p, err := Decode(text)
-		if err != nil {
-			return
-		}
-		again, err := p.Encode()
-		require.NoError(t, err)
-		require.True(t, json.Valid(again))
-		for _, k := range p.Kernels {
-			_, err := Compile(k)
-			require.NoError(t, err)
-		}
-	})
 }
