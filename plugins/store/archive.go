@@ -88,7 +88,9 @@ func (a archive) walk(ctx context.Context, visit func(name string, size int64, r
 	for n := 0; ; {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			// What follows the end is read too, for the sake of gzip's checksum.
+			_, err = io.Copy(io.Discard, unpacked)
+			return err
 		}
 		if err != nil {
 			return a.damaged(err)
@@ -146,10 +148,10 @@ func (a archive) entry(h *tar.Header) (string, error) {
 func (a archive) damaged(err error) error {
 	var known *Error
 	switch {
-	case errors.As(err, &known), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fail(a.path, ErrArchive, "it is cut off")
+	case errors.As(err, &known), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
 	}
 	return fail(a.path, ErrArchive, "%v", err)
 }
@@ -168,16 +170,16 @@ func (a archive) unpack(ctx context.Context) (io.Reader, error) {
 		}
 		r = z
 	}
-	return &bounded{ctx: ctx, path: a.path, from: r, left: maxUnpacked}, nil
+	return &bounded{ctx: ctx, archive: a, from: r, left: maxUnpacked}, nil
 }
 
 // bounded ends with an error where a package would be too large, and when ctx
 // ends.
 type bounded struct {
-	ctx  context.Context
-	path string
-	from io.Reader
-	left int64
+	ctx     context.Context
+	archive archive
+	from    io.Reader
+	left    int64
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
@@ -185,9 +187,12 @@ func (b *bounded) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	if b.left <= 0 {
-		return 0, fail(b.path, ErrLimit, "it unpacks to more than %d bytes", int64(maxUnpacked))
+		return 0, fail(b.archive.path, ErrLimit, "it unpacks to more than %d bytes", int64(maxUnpacked))
 	}
 	n, err := b.from.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = b.archive.damaged(err)
+	}
 	return n, err
 }
