@@ -11,27 +11,37 @@ import (
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/plugins"
 	"github.com/adjoint-go/adjoint/plugins/spec"
+	"github.com/adjoint-go/adjoint/plugins/store"
 )
 
-// build puts the plugin of examples/plugin-square where Load looks for it.
+// build makes the package of the plugin in examples/plugin-square, as its author
+// would, and installs it where Load looks for it.
 func build() (dir string) {
 	dir, err := os.MkdirTemp("", "plugins-example")
 	if err != nil {
 		panic(err)
 	}
-	program := filepath.Join(dir, "acme", "sq", "1.0.0", runtime.GOOS+"_"+runtime.GOARCH, "sq")
-	cmd := exec.Command("go", "build", "-o", program, "github.com/adjoint-go/adjoint/examples/plugin-square/square-plugin")
+	dist, plugins := filepath.Join(dir, "dist"), filepath.Join(dir, "plugins")
+	program := filepath.Join(dist, runtime.GOOS+"_"+runtime.GOARCH, "sq")
+	run(exec.Command("go", "build", "-o", program, "github.com/adjoint-go/adjoint/examples/plugin-square/square-plugin"))
+	run(exec.Command(program, "manifest", dist))
+	if _, err := store.Install(context.Background(), store.Installation{Source: dist, Dir: plugins}); err != nil {
+		panic(err)
+	}
+	return plugins
+}
+
+func run(cmd *exec.Cmd) {
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		panic(string(out))
 	}
-	return dir
 }
 
 // A plugin's kernel is called on bytes, without the engine.
 func Example() {
 	dir := build()
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(filepath.Dir(dir))
 	ctx := context.Background()
 
 	reg, err := plugins.Open(plugins.Options{Dirs: []string{dir}})
@@ -61,7 +71,7 @@ func Example() {
 // A kernel is an op on arrays.
 func ExampleKernel_Call() {
 	dir := build()
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(filepath.Dir(dir))
 
 	reg, err := plugins.Open(plugins.Options{Dirs: []string{dir}})
 	if err != nil {

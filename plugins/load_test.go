@@ -122,61 +122,6 @@ func TestLoadTwiceIsOnePlugin(t *testing.T) {
 	require.NotSame(t, got[0], again)
 }
 
-// install puts a plugin into a folder as Load expects it.
-func install(t *testing.T, dir, id, version string) string {
-	t.Helper()
-	path := filepath.Join(dir, filepath.FromSlash(id), version, platform(), filepath.Base(id))
-	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
-	self, err := os.Executable()
-	require.NoError(t, err)
-	require.NoError(t, exec.Command("cp", self, path).Run())
-	return path
-}
-
-func TestDiscovery(t *testing.T) {
-	one, two := t.TempDir(), t.TempDir()
-	install(t, one, "acme/test", "1.0.0")
-	older := filepath.Join(one, "acme", "test", "0.9.0", platform(), "test")
-	require.NoError(t, os.MkdirAll(filepath.Dir(older), 0o700))
-	require.NoError(t, os.WriteFile(older, nil, 0o700))
-	reg, _ := open(t, "good", Options{Dirs: []string{one, two, filepath.Join(two, "missing")}})
-
-	all, err := reg.List()
-	require.NoError(t, err)
-	require.Len(t, all, 2)
-	assert.Equal(t, "1.0.0", all[0].Version)
-	p, err := reg.Load(t.Context(), "acme/test")
-	require.NoError(t, err)
-	assert.Equal(t, all[0].Path, p.Path())
-	same, err := reg.Load(t.Context(), "acme/test@1.0.0")
-	require.NoError(t, err)
-	assert.Same(t, p, same)
-
-	_, err = reg.Load(t.Context(), "acme/none")
-	require.ErrorIs(t, err, ErrNotFound)
-	_, err = reg.Load(t.Context(), "acme/test@2.0.0")
-	require.ErrorIs(t, err, ErrNotFound)
-	for _, bad := range []string{"", "test", "../test/x", "acme/..", "acme/test@", "Acme/test"} {
-		_, err = reg.Load(t.Context(), bad)
-		assert.ErrorContains(t, err, "is not of the form", bad)
-	}
-
-	other := install(t, two, "acme/test", "1.0.0")
-	_, err = reg.Load(t.Context(), "acme/test")
-	require.ErrorIs(t, err, ErrAmbiguous)
-	assert.ErrorContains(t, err, other)
-	assert.ErrorContains(t, err, all[0].Path)
-}
-
-func TestFolderAndProgramDisagree(t *testing.T) {
-	dir := t.TempDir()
-	install(t, dir, "acme/test", "3.0.0")
-	reg, _ := open(t, "good", Options{Dirs: []string{dir}})
-	_, err := reg.Load(t.Context(), "acme/test")
-	require.ErrorIs(t, err, ErrDescribe)
-	assert.ErrorContains(t, err, "the folder says acme/test 3.0.0, the program acme/test 1.0.0")
-}
-
 func TestReplacedProgramIsStale(t *testing.T) {
 	p := load(t, "good", Options{})
 	p.launch.env = append(p.launch.env, modeEnv+"=liar")
@@ -200,23 +145,6 @@ func TestEnvironmentIsShort(t *testing.T) {
 	for _, entry := range env {
 		assert.NotContains(t, entry, "ADJOINT_TEST_")
 		assert.NotContains(t, entry, "HOME=")
-	}
-}
-
-func TestVersionsAreOrdered(t *testing.T) {
-	order := []string{"0.9.9", "1.0.0-rc1", "1.0.0", "1.2.0", "1.10.0", "10.0.0"}
-	for i := range order {
-		for j := range order {
-			got := compareVersions(order[i], order[j])
-			switch {
-			case i < j:
-				assert.Negative(t, got, "%s %s", order[i], order[j])
-			case i > j:
-				assert.Positive(t, got, "%s %s", order[i], order[j])
-			default:
-				assert.Zero(t, got)
-			}
-		}
 	}
 }
 

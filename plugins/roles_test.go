@@ -21,6 +21,8 @@ import (
 // roles are the plugins that the test's program can be.
 var roles = map[string]func(){
 	"good":     func() { good("1.0.0").Main() },
+	"newer":    func() { good("2.0.0").Main() },
+	"altered":  func() { p := good("1.0.0"); p.Kernel("more").Out("y", "[1]", "bool").CPU(add); p.Main() },
 	"banner":   func() { fmt.Println("Welcome to the plugin!"); good("1.0.0").Main() },
 	"silent":   func() { select {} },
 	"exits":    func() { fmt.Fprintln(os.Stderr, "cannot find my licence"); os.Exit(7) },
