@@ -4,6 +4,7 @@
 //	adjoint doctor       says what is installed, what is wrong and what mends it
 //	adjoint conformance  checks every op on this machine
 //	adjoint graph        draws a compiled program
+//	adjoint plugin       installs, checks and runs kernel plugins
 //	adjoint version      prints the versions
 package main
 

@@ -27,6 +27,7 @@ func newRoot() *cobra.Command {
 		newBench(),
 		newConformance(),
 		newGraph(),
+		newPlugin(),
 		newVersion(),
 		newSelfCheck(),
 	)
