@@ -56,6 +56,7 @@ func archiveFile(t testing.TB, text []byte) string {
 }
 
 func TestHostileArchives(t *testing.T) {
+	closesFiles(t)
 	good := pack(t, "acme/sq", "1.0.0", files{"share/table": "1 2 3"})
 	longer := pack(t, "acme/sq", "1.0.0", files{"share/table": "1 2 3"})
 	put(t, longer, "share/table", "1 2 3 4", 0o644)

@@ -157,13 +157,6 @@ func (d *Installed) place(ctx context.Context, p *Package) (err error) {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return system(parent, err)
 	}
-	below, err := filepath.Rel(d.root, parent)
-	if err == nil {
-		err = descend(d.root, below)
-	}
-	if err != nil {
-		return err
-	}
 	if err := d.Found.remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -201,6 +194,14 @@ func Remove(ctx context.Context, f Found) error {
 }
 
 func (f Found) remove() error {
+	// What a link leads to is not ours to delete.
+	above, err := filepath.Rel(f.root, filepath.Dir(f.Dir))
+	if err == nil {
+		err = descend(f.root, above)
+	}
+	if err != nil {
+		return err
+	}
 	old, err := os.MkdirTemp(f.root, oldPrefix)
 	if err != nil {
 		return system(f.root, err)

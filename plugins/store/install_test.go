@@ -19,6 +19,7 @@ import (
 )
 
 func TestInstallAndRemove(t *testing.T) {
+	closesFiles(t)
 	ctx := t.Context()
 	dir := pack(t, "acme/sq", "1.0.0", files{"share/table": "1 2 3", "plan9_arm/sq": "other machine", "plugin.json.sig": "sig\n"})
 	place := t.TempDir()
@@ -69,7 +70,18 @@ func TestInstallAndRemove(t *testing.T) {
 	require.ErrorIs(t, Remove(ctx, two.Found), os.ErrNotExist)
 }
 
+func TestRemoveDoesNotFollowLinks(t *testing.T) {
+	top, elsewhere := t.TempDir(), t.TempDir()
+	installed(t, elsewhere, "acme/sq", "1.0.0")
+	require.NoError(t, os.Symlink(filepath.Join(elsewhere, "acme"), filepath.Join(top, "acme")))
+	f, err := Find([]string{top}, Ref{ID: "acme/sq"}, nil)
+	require.NoError(t, err)
+	require.ErrorIs(t, Remove(t.Context(), f), ErrUnsafe)
+	require.NoError(t, copyOf(t, elsewhere))
+}
+
 func TestInstallRefuses(t *testing.T) {
+	closesFiles(t)
 	ctx, top := t.Context(), t.TempDir()
 	dir := pack(t, "acme/sq", "1.0.0", nil)
 	_, err := Install(ctx, Installation{Source: filepath.Join(top, "none"), Dir: top})

@@ -26,6 +26,18 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// closesFiles fails the test if, at its end, more descriptors are open than at
+// its beginning. Where there is no /proc it sees nothing.
+func closesFiles(t *testing.T) {
+	t.Helper()
+	count := func() int {
+		entries, _ := os.ReadDir("/proc/self/fd")
+		return len(entries)
+	}
+	before := count()
+	t.Cleanup(func() { require.LessOrEqual(t, count(), before, "files are left open") })
+}
+
 func about(id, version string) *spec.Plugin {
 	return &spec.Plugin{ID: id, Version: version, Kernels: []spec.Kernel{{
 		Name: "ones", Outputs: []spec.Output{{Name: "y", Shape: "[3]", DType: "float32"}},

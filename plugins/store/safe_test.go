@@ -42,6 +42,7 @@ func same(t *testing.T, err error) error {
 }
 
 func TestWhatIsNotSafeIsRefused(t *testing.T) {
+	closesFiles(t)
 	type place struct{ top, version, dir, program, manifest, table string }
 	evil := put(t, t.TempDir(), "evil", "#!/bin/sh\n", 0o755)
 	link := func(to, at string) error { return errors.Join(os.RemoveAll(at), os.Symlink(to, at)) }
