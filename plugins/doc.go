@@ -14,12 +14,19 @@
 // compile, by the rules that the plugin brings. [Plugin.Run] is the level
 // below: bytes in, bytes out, no engine.
 //
-// # Where plugins are found
+// # Where plugins are found, and which are trusted
 //
-// [Registry.Load] looks for DIR/org/name/version/GOOS_GOARCH/name in each of
+// [Registry.Load] looks for DIR/org/name/version/GOOS_GOARCH in each of
 // Options.Dirs and takes the highest version; "acme/sq@1.0.0" asks for one.
-// Looking never runs anything. The same version in two folders is an error
-// that names both. [Registry.LoadFile] takes a path instead.
+// Looking never runs anything. Two folders that provide a plugin are an error
+// that names both. The package there has a manifest, plugin.json (package
+// manifest), that lists the hash of every file; Options.Lock and Options.Policy
+// say what must vouch for the manifest (package trust). What runs is a private
+// copy that was hashed itself (package store). A package that is not as it
+// should be is refused before anything of it runs, with a [*manifest.Error], a
+// [*trust.Error] or a [*store.Error].
+//
+// [Registry.LoadFile] takes the path of a program instead and verifies nothing.
 //
 // # Supervision
 //

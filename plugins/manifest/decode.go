@@ -135,7 +135,7 @@ func (r *reader) object(t reflect.Type, path string) error {
 			return &Error{path, fmt.Sprintf("%q stands there twice", clip(name)), nil}
 		}
 		seen[name] = true
-		inner := t
+		var inner reflect.Type
 		if t.Kind() == reflect.Map {
 			inner = t.Elem()
 		} else if inner = field(t, name); inner == nil {

@@ -16,11 +16,11 @@ func resolve(dir string) (string, error) {
 	if err != nil {
 		return "", system(dir, err)
 	}
-	real, err := filepath.EvalSymlinks(named)
+	full, err := filepath.EvalSymlinks(named)
 	if err != nil {
 		return "", system(dir, err)
 	}
-	if info, err := os.Stat(real); err != nil || !info.IsDir() || everybody(info) {
+	if info, err := os.Stat(full); err != nil || !info.IsDir() || everybody(info) {
 		switch {
 		case err != nil:
 			return "", system(dir, err)
@@ -30,7 +30,7 @@ func resolve(dir string) (string, error) {
 		return "", fail(dir, ErrUnsafe, "everybody may write to it; run chmod o-w on it")
 	}
 	// A link that leads here can be changed by who may write to its folder.
-	for _, at := range []string{named, real} {
+	for _, at := range []string{named, full} {
 		for at != filepath.Dir(at) {
 			at = filepath.Dir(at)
 			info, err := os.Stat(at)
@@ -42,7 +42,7 @@ func resolve(dir string) (string, error) {
 			}
 		}
 	}
-	return real, nil
+	return full, nil
 }
 
 func everybody(info fs.FileInfo) bool { return info.Mode().Perm()&0o002 != 0 }

@@ -120,12 +120,12 @@ func TestWhatIsNotSafeIsRefused(t *testing.T) {
 // A search folder may be a link itself; where it leads must be safe, and so must
 // the folder that the link is in.
 func TestSearchFolderThatIsALink(t *testing.T) {
-	real := filepath.Join(t.TempDir(), "plugins")
-	installed(t, real, "acme/sq", "1.0.0")
+	target := filepath.Join(t.TempDir(), "plugins")
+	installed(t, target, "acme/sq", "1.0.0")
 	open := filepath.Join(t.TempDir(), "open")
 	require.NoError(t, os.Mkdir(open, 0o755))
 	link := filepath.Join(open, "link")
-	require.NoError(t, os.Symlink(real, link))
+	require.NoError(t, os.Symlink(target, link))
 	require.NoError(t, copyOf(t, link))
 	require.NoError(t, os.Chmod(open, 0o777))
 	require.ErrorIs(t, copyOf(t, link), ErrUnsafe)
