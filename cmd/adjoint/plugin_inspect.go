@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,8 +30,8 @@ func newPluginInspect(f *pluginFlags) *cobra.Command {
 		Use:   "inspect ORG/NAME[@VERSION] | PATH",
 		Short: "Show what a plugin brings: kernels, GPU sources, files and hashes; nothing is run",
 		Long: `Inspect prints what the manifest of a plugin says, of an installed one by its name or of a package that is not installed,
-a folder or a tar or tar.gz file, by its path. (A path that looks like a name is written ./org/name.) It never runs the
-plugin. The GPU sources are printed whole: they are what the host compiles.`,
+a folder or a tar or tar.gz file, by its path. (The path of a package is ./org/name where a plugin is installed as org/name.)
+It never runs the plugin. The GPU sources are printed whole: they are what the host compiles.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			lock, err := f.readLock()
@@ -60,6 +62,11 @@ func (f *pluginFlags) open(cmd *cobra.Command, arg string, lock *trust.Lock) (*s
 		return store.Open(cmd.Context(), arg)
 	}
 	found, err := store.Find(f.search(), ref, lock)
+	if errors.Is(err, store.ErrNotFound) {
+		if _, missing := os.Stat(arg); missing == nil {
+			return store.Open(cmd.Context(), arg)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
