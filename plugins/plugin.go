@@ -80,7 +80,8 @@ func (p *Plugin) ID() string { return p.about.ID }
 // Version returns the plugin's version, such as 1.2.3.
 func (p *Plugin) Version() string { return p.about.Version }
 
-// Path returns the program's path.
+// Path returns the path of the program that runs: for a plugin that was loaded by
+// its name a private copy.
 func (p *Plugin) Path() string { return p.launch.path }
 
 // Digest returns the SHA-256 of the plugin's description, in hex.

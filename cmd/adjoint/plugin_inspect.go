@@ -19,7 +19,8 @@ import (
 type inspection struct {
 	Path     string             `json:"path"`
 	Digest   string             `json:"digest"`
-	Lock     string             `json:"lock"` // what the lock file thinks
+	Locked   bool               `json:"locked"` // the lock file pins it
+	Lock     string             `json:"lock"`   // what the lock file thinks of it, in words
 	Signers  []string           `json:"signers"`
 	Manifest *manifest.Manifest `json:"manifest"`
 }
@@ -80,7 +81,8 @@ func inspect(p *store.Package, lock *trust.Lock) *inspection {
 	if i.Signers == nil {
 		i.Signers = []string{}
 	}
-	if err := lock.Check(p.Manifest.ID, p.Manifest.Version, p.Text); err != nil {
+	err := lock.Check(p.Manifest.ID, p.Manifest.Version, p.Text)
+	if i.Locked = err == nil; err != nil {
 		i.Lock = withoutName(p.Manifest.ID, p.Manifest.Version, err)
 	}
 	return i

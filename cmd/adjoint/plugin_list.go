@@ -64,6 +64,14 @@ func look(found store.Found, policy trust.Policy, lock *trust.Lock) (pluginState
 	return s, p
 }
 
+// alone notes that another folder provides the same plugin.
+func (s *pluginState) alone(found store.Found, all []store.Found) {
+	i := slices.IndexFunc(all, func(x store.Found) bool { return x.ID == found.ID && x.Root != found.Root })
+	if i >= 0 && s.Problem == "" {
+		s.wrong(&store.Error{Path: "plugin " + s.ID + " " + s.Version, Err: store.ErrAmbiguous, Detail: found.Dir + " and " + all[i].Dir})
+	}
+}
+
 func (s *pluginState) describe(p *store.Package) {
 	s.Digest = manifest.Digest(p.Text)
 	for _, k := range p.Manifest.Kernels {
@@ -107,6 +115,7 @@ reads no other files: to compare those with the manifests, use adjoint plugin ve
 				if p != nil {
 					_ = p.Close()
 				}
+				s.alone(found, all)
 				states = append(states, s)
 			}
 			if asJSON {
@@ -206,14 +215,15 @@ func (f *pluginFlags) verify(cmd *cobra.Command, args []string) ([]pluginState, 
 	for _, found := range all {
 		s, p := look(found, policy, lock)
 		if p != nil {
-			err := p.Verify(cmd.Context(), store.Platform())
+			wrong := p.Verify(cmd.Context(), store.Platform())
 			if err := errors.Join(cmd.Context().Err(), p.Close()); err != nil {
 				return nil, err
 			}
-			if err != nil {
-				s.wrong(err)
+			if wrong != nil {
+				s.wrong(wrong)
 			}
 		}
+		s.alone(found, all)
 		states = append(states, s)
 	}
 	if len(args) > 0 {

@@ -37,10 +37,9 @@ of --out, in order, or without --out prints them. It needs the engine (adjoint s
 			if err != nil {
 				return err
 			}
-			level := hclog.Warn
 			return r.run(cmd.Context(), args[0], cmd.OutOrStdout(), plugins.Options{
 				Dirs: f.search(), Lock: f.lockPath(), Policy: policy, CallTimeout: r.timeout, Reattach: r.reattach,
-				Logger: hclog.New(&hclog.LoggerOptions{Name: "plugin", Level: level, Output: cmd.ErrOrStderr()}),
+				Logger: hclog.New(&hclog.LoggerOptions{Name: "plugin", Level: hclog.Warn, Output: cmd.ErrOrStderr()}),
 			})
 		},
 	}

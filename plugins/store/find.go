@@ -72,7 +72,7 @@ func (r Ref) String() string {
 type Found struct {
 	ID, Version string
 	Dir         string // the folder that holds plugin.json
-	root        string // the one of Dirs
+	Root        string // the one of the folders, without links
 }
 
 // List returns the plugins for this machine in all folders, sorted by name and
@@ -125,7 +125,7 @@ func Find(dirs []string, ref Ref, lock *trust.Lock) (Found, error) {
 		have = pinned
 	}
 	for _, f := range have {
-		if f.root != have[0].root {
+		if f.Root != have[0].Root {
 			return Found{}, fail("plugin "+ref.String(), ErrAmbiguous, "%s and %s", have[0].Dir, f.Dir)
 		}
 	}
@@ -160,7 +160,7 @@ func scan(root string) ([]Found, error) {
 			for _, version := range versions {
 				dir := filepath.Join(root, org, name, version, Platform())
 				if info, err := os.Stat(dir); spec.ValidVersion(version) && err == nil && info.IsDir() {
-					out = append(out, Found{ID: id, Version: version, Dir: dir, root: root})
+					out = append(out, Found{ID: id, Version: version, Dir: dir, Root: root})
 				}
 			}
 		}

@@ -76,7 +76,7 @@ func Install(ctx context.Context, i Installation) (*Installed, error) {
 	sweep(root)
 	m := p.Manifest
 	done := &Installed{Digest: manifest.Digest(p.Text), Found: Found{
-		ID: m.ID, Version: m.Version, root: root,
+		ID: m.ID, Version: m.Version, Root: root,
 		Dir: filepath.Join(root, filepath.FromSlash(m.ID), m.Version, Platform()),
 	}}
 	if done.Already, err = done.present(ctx, p); err != nil {
@@ -127,9 +127,9 @@ func (d *Installed) present(ctx context.Context, p *Package) (bool, error) {
 
 // place makes the package beside its place and moves it there.
 func (d *Installed) place(ctx context.Context, p *Package) (err error) {
-	temp, err := os.MkdirTemp(d.root, tempPrefix)
+	temp, err := os.MkdirTemp(d.Root, tempPrefix)
 	if err != nil {
-		return system(d.root, err)
+		return system(d.Root, err)
 	}
 	defer func() {
 		if err != nil {
@@ -184,27 +184,27 @@ func open755(dir string) error {
 
 // Remove deletes an installed plugin. It is gone at once, or there.
 func Remove(ctx context.Context, f Found) error {
-	release, err := acquire(ctx, f.root)
+	release, err := acquire(ctx, f.Root)
 	if err != nil {
 		return err
 	}
 	defer release()
-	sweep(f.root)
+	sweep(f.Root)
 	return f.remove()
 }
 
 func (f Found) remove() error {
 	// What a link leads to is not ours to delete.
-	above, err := filepath.Rel(f.root, filepath.Dir(f.Dir))
+	above, err := filepath.Rel(f.Root, filepath.Dir(f.Dir))
 	if err == nil {
-		err = descend(f.root, above)
+		err = descend(f.Root, above)
 	}
 	if err != nil {
 		return err
 	}
-	old, err := os.MkdirTemp(f.root, oldPrefix)
+	old, err := os.MkdirTemp(f.Root, oldPrefix)
 	if err != nil {
-		return system(f.root, err)
+		return system(f.Root, err)
 	}
 	err = os.Rename(f.Dir, filepath.Join(old, "x"))
 	if gone := os.RemoveAll(old); err == nil {
@@ -214,7 +214,7 @@ func (f Found) remove() error {
 		return system(f.Dir, err)
 	}
 	// The folders above it go with it when nothing else is in them.
-	for at := filepath.Dir(f.Dir); strings.HasPrefix(at, f.root+string(filepath.Separator)); at = filepath.Dir(at) {
+	for at := filepath.Dir(f.Dir); strings.HasPrefix(at, f.Root+string(filepath.Separator)); at = filepath.Dir(at) {
 		if os.Remove(at) != nil {
 			break
 		}

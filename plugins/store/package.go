@@ -35,9 +35,9 @@ type source interface {
 // Open opens an installed package. The folders that lead to it must be safe, and
 // the manifest must be that of this plugin and version.
 func (f Found) Open() (*Package, error) {
-	below, err := filepath.Rel(f.root, f.Dir)
+	below, err := filepath.Rel(f.Root, f.Dir)
 	if err == nil {
-		err = descend(f.root, below)
+		err = descend(f.Root, below)
 	}
 	if err != nil {
 		return nil, err
