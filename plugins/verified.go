@@ -18,6 +18,7 @@ type verified struct {
 	pack   *store.Package
 	dir    string // where copies may be made
 	digest string // of the manifest
+	pinned bool   // in the lock file
 }
 
 // verify opens a package and asks the policy.
@@ -37,7 +38,10 @@ func (r *Registry) verify(found Found) (*verified, error) {
 	if err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
-	return &verified{pack: p, dir: r.dir.path, digest: manifest.Digest(p.Text)}, nil
+	return &verified{
+		pack: p, dir: r.dir.path, digest: manifest.Digest(p.Text),
+		pinned: lock.Check(p.Manifest.ID, p.Manifest.Version, p.Text) == nil,
+	}, nil
 }
 
 // stage makes the copy that is run, and checks that copy. The program in the
@@ -55,7 +59,7 @@ func (v *verified) check(p *Plugin) error { return v.pack.Manifest.Differs(p.abo
 
 // pin remembers a plugin at its first use.
 func (r *Registry) pin(v *verified) error {
-	if r.options.Lock == "" {
+	if r.options.Lock == "" || v.pinned {
 		return nil
 	}
 	m := v.pack.Manifest
