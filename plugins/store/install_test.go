@@ -70,6 +70,21 @@ func TestInstallAndRemove(t *testing.T) {
 	require.ErrorIs(t, Remove(ctx, two.Found), os.ErrNotExist)
 }
 
+func TestWhatKilledProcessesLeftIsClearedUp(t *testing.T) {
+	top := t.TempDir()
+	leave := func() {
+		put(t, top, tempPrefix+"1/plugin.json", "{", 0o644)
+		put(t, top, oldPrefix+"1/x/plugin.json", "{", 0o644)
+	}
+	leave()
+	done, err := Install(t.Context(), Installation{Source: pack(t, "acme/sq", "1.0.0", nil), Dir: top})
+	require.NoError(t, err)
+	assert.NotContains(t, strings.Join(names(t, top), " "), "-1")
+	leave()
+	require.NoError(t, Remove(t.Context(), done.Found))
+	assert.Empty(t, names(t, top))
+}
+
 func TestRemoveDoesNotFollowLinks(t *testing.T) {
 	top, elsewhere := t.TempDir(), t.TempDir()
 	installed(t, elsewhere, "acme/sq", "1.0.0")
