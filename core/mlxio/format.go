@@ -14,6 +14,7 @@ const (
 	NPZ         Format = "npz"         // a zip of npy files, NumPy
 	Safetensors Format = "safetensors" // named arrays and string metadata
 	GGUF        Format = "gguf"        // named arrays, quantised too, and typed metadata
+	MLXFN       Format = "mlxfn"       // a recorded function, see Function
 )
 
 // formatOfPath is the format that a path's extension names, or "".

@@ -71,6 +71,7 @@ static uint64_t adjointProgramSize(uint64_t p) { return adjoint_api->program_siz
 static int adjointProgramTake(uint64_t p, uint64_t from, uint64_t limit, uint64_t** out, uint64_t* nout) { return adjoint_api->program_take(p, from, limit, out, nout); }
 static int adjointProgramDescribe(uint64_t p, uint64_t tag, char** out, uint64_t* n) { return adjoint_api->program_describe(p, tag, out, n); }
 static bool adjointProgramBare(uint64_t p, uint64_t tag, const uint64_t* in, uint64_t n, uint64_t times) { return adjointBare(p, tag, in, n, times); }
+static int adjointProgramExport(uint64_t p, uint64_t tag, int shapeless, char** out, uint64_t* n, uint64_t** c, uint64_t* nc, uint64_t* line) { return adjoint_api->program_export(p, tag, shapeless, out, n, c, nc, line); }
 static void adjointProgramClear(uint64_t p) { adjoint_api->program_clear(p); }
 static int adjointForeign(uint64_t op, const char* name, int det, const uint64_t* in, uint64_t n, const int64_t* spec, uint64_t nres, uint64_t** out, uint64_t* nout) { return adjoint_api->foreign(op, name, det, in, n, spec, nres, out, nout); }
 static uint64_t adjointForeignDropped(uint64_t* out, uint64_t cap) { return adjoint_api->foreign_dropped(out, cap); }

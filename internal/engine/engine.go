@@ -215,3 +215,12 @@ var traces atomic.Uint64
 
 // NewTrace returns a fresh trace number; later traces have greater ones.
 func NewTrace() uint64 { return traces.Add(1) }
+
+// Tape is a trace in the form of an .mlxfn file, without the elements of its
+// constants. Of those it has the engine's numbers and new handles.
+type Tape struct {
+	Text []byte
+	IDs  []uint64
+	Own  []Handle
+	Line uint32 // of the operation that no such file can hold
+}

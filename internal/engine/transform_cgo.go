@@ -294,6 +294,26 @@ func (p Program) Bare(tag uint64, in []Handle, times int) bool {
 	return bool(C.adjointProgramBare(C.uint64_t(p), C.uint64_t(tag), words(in), C.uint64_t(len(in)), C.uint64_t(times)))
 }
 
+// Export returns the trace with that tag in operations of MLX's alone; the code is
+// Miss when it is gone.
+func (p Program) Export(tag uint64, shapeless bool) (t Tape, code int) {
+	var o *C.char
+	var cs *C.uint64_t
+	var n, nc, line C.uint64_t
+	code = int(C.adjointProgramExport(C.uint64_t(p), C.uint64_t(tag), cbool(shapeless), &o, &n, &cs, &nc, &line))
+	t.Line = uint32(line)
+	if o != nil {
+		t.Text = C.GoBytes(unsafe.Pointer(o), C.int(n))
+		C.free(unsafe.Pointer(o))
+	}
+	pairs := block(cs, nc)
+	for i := 0; i < len(pairs); i += 2 {
+		t.IDs = append(t.IDs, uint64(pairs[i]))
+		t.Own = append(t.Own, pairs[i+1])
+	}
+	return t, code
+}
+
 // Call builds one call of a foreign op. spec holds dtype, rank and sizes of each
 // of its results.
 func (f *Foreign) Call(name string, deterministic bool, in []Handle, spec []int64, results int) ([]Handle, int) {

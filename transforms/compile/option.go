@@ -13,6 +13,8 @@ type config struct {
 	strict          int
 	donated         []string
 	mode            *Mode
+	keywords        []string // see Keywords
+	kernels         bool     // see AllowKernels
 }
 
 // Inputs captures variables, given by pointers to trees of arrays, that are read

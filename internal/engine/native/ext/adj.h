@@ -113,6 +113,12 @@ typedef struct adj_api {
   int (*program_take)(uint64_t p, uint64_t from, uint64_t limit, uint64_t** out, uint64_t* nout);
   // The entry with that tag as JSON, in a malloc'ed block of n bytes at *out.
   int (*program_describe)(uint64_t p, uint64_t tag, char** out, uint64_t* n);
+  // The entry with that tag, lowered to operations of MLX's alone, as a trace of
+  // an .mlxfn file without the elements of its constants, in a malloc'ed block of
+  // n bytes at *out. *constants are their ids, each with a handle. After a failure
+  // *line is the line of the operation that cannot be lowered, 0 for none.
+  int (*program_export)(uint64_t p, uint64_t tag, bool shapeless, char** out, uint64_t* n,
+      uint64_t** constants, uint64_t* nconstants, uint64_t* line);
   void (*program_clear)(uint64_t p);
 
   // Foreign ops.

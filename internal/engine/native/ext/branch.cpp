@@ -97,6 +97,16 @@ class Branch : public Own {
     return {out, out_axes};
   }
 
+  // Both are run.
+  Arrays plain(const Arrays& inputs, const Repeat& repeat) override {
+    auto args = part(inputs, 1, inputs.size());
+    auto out = repeat(*yes_, args), b = repeat(*no_, args);
+    for (size_t i = 0; i < out.size(); i++) {
+      out[i] = where(inputs[0], out[i], b[i], stream());
+    }
+    return out;
+  }
+
  private:
   static std::vector<int> less_one(const std::vector<int>& v) {
     std::vector<int> r;

@@ -21,6 +21,10 @@ class Own : public mlx::core::Primitive {
   virtual std::vector<array> pull(
       const std::vector<array>& primals, const std::vector<std::optional<array>>& cotangents,
       const std::vector<int>& argnums, const std::vector<array>& outputs);
+  // plain is what it computes in operations of MLX's alone, for a file that MLX
+  // reads. repeat repeats a recorded function so. It fails where there are none.
+  using Repeat = std::function<std::vector<array>(const Graph&, const std::vector<array>&)>;
+  virtual std::vector<array> plain(const std::vector<array>& inputs, const Repeat& repeat);
 };
 
 using Ids = std::unordered_set<uintptr_t>;

@@ -369,6 +369,7 @@ extern "C" __attribute__((visibility("default"))) const adj_api* adj_open(
   fill_vmap(&api);
   fill_program(&api);
   fill_describe(&api);
+  fill_export(&api);
   fill_foreign(&api);
   fill_goops(&api);
   fill_through(&api);

@@ -184,6 +184,9 @@ void ensure_thread();
 // watched says whether operations are to be seen one by one, see adj.h.
 bool watched();
 
+// line_of is the line that an operation comes from, 0 where none is known.
+uint64_t line_of(mlx::core::Primitive& p);
+
 // follow_line gives the operations of a derivative of from the line of from,
 // where it has one.
 void follow_line(const array& from, const std::vector<array>& made);
@@ -194,6 +197,7 @@ void fill_transforms(adj_api* api);
 void fill_vmap(adj_api* api);
 void fill_program(adj_api* api);
 void fill_describe(adj_api* api);
+void fill_export(adj_api* api);
 void fill_foreign(adj_api* api);
 void fill_goops(adj_api* api);
 void fill_through(adj_api* api);

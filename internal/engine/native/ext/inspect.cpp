@@ -196,6 +196,10 @@ bool watched() {
   return on;
 }
 
+uint64_t line_of(Primitive& p) {
+  return lines.find(&p) & line_bits;
+}
+
 static void watch(bool now) {
   on = now;
 }

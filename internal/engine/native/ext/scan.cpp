@@ -328,6 +328,37 @@ class Scan : public Own {
     }
   }
 
+  // The steps one after the other.
+  Arrays plain(const Arrays& inputs, const Repeat& repeat) override {
+    if (l_.length == 0) {
+      throw std::invalid_argument("[export] a Scan without steps is no operation of MLX's");
+    }
+    auto& s = stream();
+    auto carry = part(inputs, 0, l_.carried);
+    auto captures = part(inputs, l_.carried + l_.sliced, inputs.size());
+    std::vector<Arrays> stacked;
+    for (int t = 0; t < l_.length; t++) {
+      int at = l_.reverse ? l_.length - 1 - t : t;
+      auto args = std::move(carry);
+      for (size_t i = l_.carried; i < l_.carried + l_.sliced; i++) {
+        auto start = Shape(inputs[i].ndim(), 0), stop = inputs[i].shape();
+        start[0] = at;
+        stop[0] = at + 1;
+        args.push_back(squeeze(slice(inputs[i], start, stop, s), 0, s));
+      }
+      auto out = repeat(*body_, std::move(args) + captures);
+      carry = part(out, 0, l_.carried);
+      stacked.resize(out.size() - l_.carried, Arrays(l_.length, out[0]));
+      for (size_t i = l_.carried; i < out.size(); i++) {
+        stacked[i - l_.carried][at] = out[i];
+      }
+    }
+    for (auto& list : stacked) {
+      carry.push_back(stack(list, 0, s));
+    }
+    return carry;
+  }
+
  private:
 
   // reverse runs the steps backwards.

@@ -119,6 +119,9 @@ class Late : public Through {
   std::vector<Shape> output_shapes(const Arrays& inputs) override {
     return {inputs[0].shape()};
   }
+  Arrays plain(const Arrays& inputs, const Repeat&) override {
+    return {inputs[0]};
+  }
   std::pair<Arrays, std::vector<int>> vmap(
       const Arrays& inputs, const std::vector<int>& axes) override {
     return {{late(inputs[0], part(inputs, 1, inputs.size()))}, {axes[0]}};

@@ -20,6 +20,9 @@ class Through : public Own {
   Arrays jvp(
       const Arrays& primals, const Arrays& tangents, const std::vector<int>& argnums) override;
   std::vector<mlx::core::Shape> output_shapes(const Arrays& inputs) override;
+  Arrays plain(const Arrays& inputs, const Repeat&) override {
+    return part(inputs, head(inputs), inputs.size());
+  }
   // Whether its results may be replaced by its last inputs where no derivative is
   // taken.
   virtual bool idle() const {
