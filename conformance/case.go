@@ -112,7 +112,7 @@ func (r *row) cases(i int, d core.DType, first, quick bool) []Case {
 	if strided {
 		add("", Layout)
 	}
-	add("", Compile)
+	add("", Compile, Export)
 	if strided && first {
 		add("", Shapeless)
 	}

@@ -6,6 +6,7 @@
 //	layout     transposed and strided inputs = contiguous ones
 //	compile    recorded program = eager, bit for bit (exp and the like: rounded), also on other inputs
 //	shapeless  a program without sizes, of the op, its derivatives or its mapping = eager on other sizes
+//	export     what an .mlxfn file gives back of the op and its gradient = eager
 //	grad       gradient = central differences
 //	flat       an argument without a gradient has a zero one, or a typed error
 //	jvp        forward derivative = central differences

@@ -24,6 +24,9 @@ const (
 	// Shapeless: a program of the op, of its derivatives or of its mapping that was
 	// recorded without sizes gives what the eager one gives, on other sizes too.
 	Shapeless Kind = "shapeless"
+	// Export: a file gives back the op, and its gradient, to rounding on other
+	// inputs, or its row says that the format has no place for it.
+	Export Kind = "export"
 	// Grad: the gradient of a randomly weighted sum of the results with respect
 	// to one argument equals central differences; in half precision it keeps its
 	// dtype and agrees with float32.
@@ -75,6 +78,7 @@ var checks = []struct {
 	{Layout, checkLayout},
 	{Compile, checkCompile},
 	{Shapeless, checkShapeless},
+	{Export, checkExport},
 	{Grad, checkGrad(eagerly)},
 	{GradCompiled, checkGrad(recorded)},
 	{Flat, checkFlat},

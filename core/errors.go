@@ -27,6 +27,8 @@ var (
 	ErrNotDifferentiable = errors.New("the operation has no derivative rule")
 	// ErrNoBatchRule: an operation has no vmap rule.
 	ErrNoBatchRule = errors.New("the operation has no vmap rule")
+	// ErrNoExport: an operation has no place in an .mlxfn file.
+	ErrNoExport = errors.New("the operation cannot be exported")
 	// ErrShapeless: the operations of a shapeless program, or how many results one
 	// of them has, depend on sizes.
 	ErrShapeless = errors.New("the program depends on sizes")
@@ -203,6 +205,8 @@ func engineError(msg string) error {
 	case strings.Contains(msg, "::vmap]"), strings.Contains(msg, "::vmap NYI"),
 		strings.Contains(msg, "Cannot vmap over"), strings.Contains(msg, "Can only handle groups"):
 		return wrap(ErrNoBatchRule)
+	case strings.HasPrefix(msg, "[export]"):
+		return wrap(ErrNoExport)
 	case strings.Contains(msg, "NYI"):
 		return errors.New("the engine computes this on a GPU only")
 	case strings.Contains(msg, "differs at other sizes"), strings.Contains(msg, "::output_shapes]"):

@@ -49,7 +49,7 @@ var linalg = []Op{
 		Go:    []Form{{"func Pinv(a)", "returns the Moore–Penrose inverse; singular values below 10·max(m, n)·ε of the largest count as zero."}},
 		Shape: "(…, m, n) → (…, n, m)", Types: "float32 or float64", Errors: "the iteration does not converge (NaN in a)", Source: "LAPACK gesdd",
 		CPU: true, Diff: "a", Cases: []string{"a:3x3@well", "a:4x3@well", "a:2x2x4@well"}},
-	{Name: "linalg.lu", Sym: "mlx_linalg_lu",
+	{Name: "linalg.lu", NoExport: "the format has no LU factors", Sym: "mlx_linalg_lu",
 		CppExpr: `[&] {
 			auto r = linalg::lu(a, s);
 			if (a.size() == 0) {
@@ -62,7 +62,7 @@ var linalg = []Op{
 		Go:    []Form{{"func LU(a)", "returns the LU factorisation with row pivoting: p holds row indices with a = (l·u)[p], l has a unit diagonal."}},
 		Shape: "(…, m, n) → (…, m), (…, m, k), (…, k, n) with k = min(m, n)", Types: "float32 or float64; p is uint32", Source: "LAPACK getrf",
 		CPU: true, Diff: "a", Cases: []string{"a:0x0", "a:3x3@well", "a:2x4x4@well", "a:4x3@well", "a:3x4@well"}},
-	{Name: "linalg.lu_factor", Sym: "mlx_linalg_lu_factor", CppExpr: `[&] {
+	{Name: "linalg.lu_factor", NoExport: "the format has no LU factors", Sym: "mlx_linalg_lu_factor", CppExpr: `[&] {
 			auto r = linalg::lu_factor(a, s);
 			return a.size() == 0 ? std::make_pair(zeros_like(r.first, s), zeros_like(r.second, s)) : r;
 		}()`,
@@ -70,7 +70,7 @@ var linalg = []Op{
 		Go:    []Form{{"func LUFactor(a)", "returns the LU factorisation in one matrix, as LAPACK packs it, and its pivots: row i was swapped with row pivots[i], counting from 0."}},
 		Shape: "(…, m, n) → (…, m, n), (…, min(m, n))", Types: "float32 or float64; pivots are uint32", Source: "LAPACK getrf",
 		CPU: true, Diff: "a", Cases: []string{"a:0x0", "a:3x3@well", "a:2x4x4@well", "a:4x3@well"}},
-	{Name: "linalg.solve", Sym: "mlx_linalg_solve", CppExpr: "[&] { auto y = linalg::solve(a, b, s); return y.size() == 0 ? zeros_like(y, s) : y; }()",
+	{Name: "linalg.solve", NoExport: "the format has no LU factors", Sym: "mlx_linalg_solve", CppExpr: "[&] { auto y = linalg::solve(a, b, s); return y.size() == 0 ? zeros_like(y, s) : y; }()",
 		In: "a array, b array", Out: "x", Pkg: "linalg",
 		Go:    []Form{{"func Solve(a, b)", "returns the x with a·x = b for square a."}},
 		Shape: "(…, n, n), (…, n, k) or (n) → as b", Types: "float32 or float64 after promotion", Errors: "a is not square, or singular (seen when the result is evaluated)", Source: "LAPACK getrf, trtri",
@@ -80,11 +80,11 @@ var linalg = []Op{
 		Go:    []Form{{"func SolveTriangular(a, b, upper)", "returns the x with a·x = b for triangular a; only the triangle that upper names is read."}},
 		Shape: "(…, n, n), (…, n, k) or (n) → as b", Types: "float32 or float64 after promotion", Errors: "a is not square, or singular (seen when the result is evaluated)", Source: "LAPACK trtri",
 		CPU: true, Diff: "a b", Cases: []string{"a:3x3@lower; b:3x2", "a:3x3@upper; b:3; upper:true", "a:2x3x3@lower; b:2x3x1"}},
-	{Name: "linalg.det", Sym: "mlx_linalg_det_mended", CppExpr: productDet, In: "a array", Out: "y", Pkg: "linalg",
+	{Name: "linalg.det", NoExport: "the format has no LU factors", Sym: "mlx_linalg_det_mended", CppExpr: productDet, In: "a array", Out: "y", Pkg: "linalg",
 		Go:    []Form{{"func Det(a)", "returns the determinants of the square matrices of a."}},
 		Shape: "(…, n, n) → (…)", Types: "real; integers become float32", Errors: "a is not square", Source: "LAPACK getrf; sizes to 3 by formula",
 		CPU: true, Diff: "a", Cases: []string{"a:0x0", "a:2x2@well", "a:3x3@well", "a:2x4x4@well", "a:1x1"}},
-	{Name: "linalg.slogdet", Sym: "mlx_linalg_slogdet_mended", CppExpr: signedLogDet, In: "a array", Out: "sign logabsdet", Pkg: "linalg",
+	{Name: "linalg.slogdet", NoExport: "the format has no LU factors", Sym: "mlx_linalg_slogdet_mended", CppExpr: signedLogDet, In: "a array", Out: "sign logabsdet", Pkg: "linalg",
 		Go:    []Form{{"func SlogDet(a)", "returns the signs and the logarithms of the absolute values of determinants; 0 and −∞ for a singular matrix."}},
 		Shape: "(…, n, n) → (…), (…)", Types: "real; integers become float32", Errors: "a is not square", Source: "LAPACK getrf; sizes to 3 by formula",
 		CPU: true, Diff: "a", Cases: []string{"a:0x0", "a:3x3@well", "a:2x4x4@well"}},

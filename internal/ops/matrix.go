@@ -48,7 +48,7 @@ var matrix = []Op{
 			"a:3x2x3; b:2x3x2; lhs_indices:4@idx3:uint32; rhs_indices:4@idx2:uint32",
 			"a:2x2x3; b:2x3x2; rhs_indices:2@idx2:uint32",
 			"a:2x2x3; b:2x3x2"}},
-	{Name: "segmented_mm", Sym: "mlx_segmented_mm_mended", CppExpr: `[&] {
+	{Name: "segmented_mm", NoExport: "the format has no segmented products", Sym: "mlx_segmented_mm_mended", CppExpr: `[&] {
 			auto y = segmented_mm(a, b, segments, s);
 			if (a.shape(1) != b.shape(0)) throw std::invalid_argument("[segmented_mm] the inner sizes differ");
 			if (y.size() == 0) return zeros_like(y, s);

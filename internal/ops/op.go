@@ -89,6 +89,8 @@ type Op struct {
 	// NoVmap and NoShapeless say why the op has no batch rule or no dynamic
 	// shapes in MLX; empty: it has.
 	NoVmap, NoShapeless string
+	// NoExport says why MLX's file of a function has no place for the op.
+	NoExport string
 	// SecondGap says why the gradient of an op in Diff has no derivative of its own.
 	SecondGap string
 	// VmapGap says where MLX's batch rule is missing or wrong for some mapped

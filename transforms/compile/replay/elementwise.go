@@ -5,7 +5,7 @@ import "github.com/adjoint-go/adjoint/core"
 type array = core.Array
 
 var elementwise = map[string]operation{
-	"Abs": unary((*array).Abs), "ArcCos": unary((*array).ArcCos), "ArcCosh": unary((*array).ArcCosh),
+	"ArcCos": unary((*array).ArcCos), "ArcCosh": unary((*array).ArcCosh),
 	"ArcSin": unary((*array).ArcSin), "ArcSinh": unary((*array).ArcSinh), "ArcTan": unary((*array).ArcTan),
 	"ArcTanh": unary((*array).ArcTanh), "Ceil": unary((*array).Ceil), "Conjugate": unary((*array).Conjugate),
 	"Copy": unary((*array).Copy), "Cos": unary((*array).Cos), "Cosh": unary((*array).Cosh),
@@ -26,6 +26,8 @@ var elementwise = map[string]operation{
 	"NotEqual": binary((*array).NotEqual), "Power": binary((*array).Pow), "Remainder": binary((*array).Remainder),
 	"Subtract": binary((*array).Sub),
 
+	// Of complex numbers it is complex, and an AsType follows.
+	"Abs":    with(1, func(c *call, a *array) *array { return a.Abs().AsType(c.out(0).DType) }),
 	"AsType": with(1, func(c *call, a *array) *array { return a.AsType(c.dtype(0)) }),
 	"View":   with(1, func(c *call, a *array) *array { return a.View(c.dtype(0)) }),
 	"Select": with(3, func(c *call, a *array) *array { return core.Where(a, c.in[1], c.in[2]) }),

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/core/fft"
 	"github.com/adjoint-go/adjoint/core/linalg"
 )
@@ -34,6 +35,9 @@ var factorizing = map[string]operation{
 			return one(linalg.EigVals(c.in[0]))
 		}
 		values, vectors := linalg.Eig(c.in[0])
+		if c.in[0].DType() == core.Complex64 {
+			vectors = vectors.Conjugate() // MLX's primitive gives them so
+		}
 		return []*array{values, vectors}
 	}},
 	"Eigh": {1, 1, func(c *call) []*array {

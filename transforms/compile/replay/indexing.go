@@ -58,17 +58,18 @@ var indexing = map[string]operation{
 		}
 		return a.PutAlongAxis(c.in[1], c.in[2], c.int(1))
 	}),
-	// All have the examples in front, of which each has a mask and values of its own.
+	// All have the examples in front, of which each has a mask and values of its
+	// own, one after the other.
 	"MaskedScatter": with(3, func(c *call, a *array) *array {
 		for _, x := range c.in {
 			c.need(x.NDim() > 0 && x.Dim(0) == a.Dim(0), "its inputs are not of one number of examples")
 		}
 		c.need(c.in[1].NDim() == a.NDim(), "a mask of %d axes for %d", c.in[1].NDim(), a.NDim())
 		if a.Dim(0) == 1 {
-			return a.Squeeze(0).MaskedScatter(c.in[1].Squeeze(0), c.in[2].Squeeze(0)).ExpandDims(0)
+			return a.Squeeze(0).MaskedScatter(c.in[1].Squeeze(0), c.in[2].Flatten()).ExpandDims(0)
 		}
 		return core.Vectorize(c.op, func(x []*array) ([]*array, []int) {
-			return one(x[0].MaskedScatter(x[1], x[2])), []int{0}
+			return one(x[0].MaskedScatter(x[1], x[2].Flatten())), []int{0}
 		}, c.in, []int{0, 0, 0})[0]
 	}),
 	"SearchSorted": with(2, func(c *call, a *array) *array {

@@ -16,8 +16,10 @@ var shaping = map[string]operation{
 	"Flatten": with(1, func(c *call, a *array) *array { return a.FlattenAxes(c.int(0), c.int(1)) }),
 	"Reshape": with(1, func(c *call, a *array) *array { return a.Reshape(c.ints(0)...) }),
 	"Squeeze": with(1, func(c *call, a *array) *array {
-		c.need(len(c.ints(0)) > 0, "it names no axes")
-		return a.Squeeze(c.ints(0)...)
+		if axes := c.ints(0); len(axes) > 0 { // Go's method would take all
+			return a.Squeeze(axes...)
+		}
+		return a.Positive()
 	}),
 	"Transpose": with(1, func(c *call, a *array) *array {
 		if axes := c.perAxis(0); len(axes) > 0 {
