@@ -290,10 +290,11 @@ const (
 	OpQuantFromFp8
 	OpMetalKernel
 	OpCudaKernel
+	OpRecorded
 )
 
 // Ops is the number of ops.
-const Ops = 283
+const Ops = 284
 
 var opNames = [Ops]string{
 	"add",
@@ -579,4 +580,5 @@ var opNames = [Ops]string{
 	"quant.from_fp8",
 	"metal_kernel",
 	"cuda_kernel",
+	"recorded",
 }

@@ -39,7 +39,7 @@ var support = [][3]string{
 
 // byHand are calls beyond the op table, whose trampolines are written by hand in
 // ext/kernel.cpp.
-var byHand = []string{"metal_kernel", "cuda_kernel"}
+var byHand = []string{"metal_kernel", "cuda_kernel", "recorded"}
 
 // spelling says how one kind of argument is spelled in each layer.
 type spelling struct {

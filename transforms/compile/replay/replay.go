@@ -81,7 +81,7 @@ func (r *run) node(i int) {
 	if !ok {
 		core.Failf(r.op, "there is no such operation")
 	}
-	c := call{node: n, op: r.op, shapeless: r.shapeless}
+	c := call{node: n, op: r.op, shapeless: r.shapeless, gpu: slices.Contains(r.devices, core.GPU)}
 	for _, v := range n.In {
 		if v < 0 || v >= len(r.values) {
 			core.Failf(r.op, "it reads value %d, which nothing before it makes", v)
@@ -104,6 +104,7 @@ type call struct {
 	node      *mlxio.FunctionNode
 	op        string
 	shapeless bool
+	gpu       bool // there is one
 	in        []*core.Array
 }
 
@@ -177,13 +178,10 @@ func between(least, most int, f func(c *call, a *core.Array) *core.Array) operat
 // operations has MLX's primitives by their classes.
 var operations = func() map[string]operation {
 	all := map[string]operation{}
-	for _, family := range []map[string]operation{elementwise, shaping, indexing, reducing, products, factorizing, composed} {
+	for _, family := range []map[string]operation{elementwise, shaping, indexing, reducing, products, factorizing, composed, kernels} {
 		for name, o := range family {
 			all[name] = o
 		}
 	}
 	return all
 }()
-
-// Kernel is the operation that runs source text of the file's.
-const Kernel = "CustomKernel"

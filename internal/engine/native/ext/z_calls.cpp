@@ -284,6 +284,7 @@ int call_quant_to_fp8(uint64_t* w);
 int call_quant_from_fp8(uint64_t* w);
 int call_metal_kernel(uint64_t* w);
 int call_cuda_kernel(uint64_t* w);
+int call_recorded(uint64_t* w);
 
 int (*const adj_calls[])(uint64_t*) = {
     call_add,
@@ -569,8 +570,9 @@ int (*const adj_calls[])(uint64_t*) = {
     call_quant_from_fp8,
     call_metal_kernel,
     call_cuda_kernel,
+    call_recorded,
 };
-const uint32_t adj_calls_num = 283;
+const uint32_t adj_calls_num = 284;
 
 const Op adj_ops[] = {
     {"add", "1aa"},
@@ -856,4 +858,5 @@ const Op adj_ops[] = {
     {"quant.from_fp8", "1a1"},
     {"metal_kernel", ""},
     {"cuda_kernel", ""},
+    {"recorded", ""},
 };
