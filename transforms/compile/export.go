@@ -77,12 +77,12 @@ func function(traces []*Lowered) (f *mlxio.Function, err error) {
 	if len(traces) == 0 {
 		core.Failf("compile.Export", "there is no trace to write")
 	}
+	if i := slices.Index(traces, nil); i >= 0 {
+		core.Failf("compile.Export", "trace %d is nil", i)
+	}
 	e := exporter{constants: map[uint64]*core.Array{}}
 	e.Shapeless = traces[0].p.shapeless
-	for i, l := range traces {
-		if l == nil {
-			core.Failf("compile.Export", "trace %d is nil", i)
-		}
+	for _, l := range traces {
 		e.add(l)
 	}
 	return &e.Function, nil

@@ -158,7 +158,7 @@ struct Lowering {
       return {in[0].dtype() == bool_ ? logical_not(in[0], s) : bitwise_xor(in[0], astype(array(-1), in[0].dtype(), s), s)};
     }
     if (!known.count(class_name(p))) {
-      throw std::invalid_argument("[export] the file format has no " + std::string(p.name()));
+      throw std::invalid_argument("[export] an .mlxfn file has no place for " + std::string(p.name()) + ": leave it out of what is exported");
     }
     if (n.shapes.size() == 1) {
       return {array(n.shapes[0], n.dtypes[0], n.primitive, in)};
@@ -245,7 +245,7 @@ std::string write(const Graph& g) {
     // Lowering may have made an operation of its own that is not known.
     auto it = known.find(name);
     if (it == known.end()) {
-      throw std::invalid_argument("[export] the file format has no " + std::string(p.name()));
+      throw std::invalid_argument("[export] an .mlxfn file has no place for " + std::string(p.name()) + ": leave it out of what is exported");
     }
     it->second(t, p);
     t.put((uint64_t)(n.shapes.size() - 1));
@@ -264,7 +264,7 @@ std::string write(const Graph& g) {
 } // namespace
 
 Arrays Own::plain(const Arrays&, const Repeat&) {
-  throw std::invalid_argument("[export] " + std::string(name()) + " is no operation of MLX's");
+  throw std::invalid_argument("[export] " + std::string(name()) + " is no operation of MLX's: leave it out of what is exported");
 }
 
 static int program_export(

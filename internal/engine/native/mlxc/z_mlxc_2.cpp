@@ -344,6 +344,7 @@ int mlx_scatter_checked(mlx_array* res, const mlx_array a, const mlx_vector_arra
 				ax[k] = axis_of(a, ax[k]);
 				at[k] = within(at[k], a.shape(ax[k]), updates.shape(int(updates.ndim() - a.ndim()) + ax[k]));
 			}
+			if (updates.size() == 0) return a; // the engine divides by its size
 			return scatter(a, at, updates, ax, s);
 		}(); }(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
   });
@@ -406,6 +407,7 @@ int mlx_scatter_add_checked(mlx_array* res, const mlx_array a, const mlx_vector_
 				ax[k] = axis_of(a, ax[k]);
 				at[k] = within(at[k], a.shape(ax[k]), updates.shape(int(updates.ndim() - a.ndim()) + ax[k]));
 			}
+			if (updates.size() == 0) return a; // the engine divides by its size
 			return scatter_add(a, at, updates, ax, s);
 		}(); }(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
   });
@@ -468,6 +470,7 @@ int mlx_scatter_prod_checked(mlx_array* res, const mlx_array a, const mlx_vector
 				ax[k] = axis_of(a, ax[k]);
 				at[k] = within(at[k], a.shape(ax[k]), updates.shape(int(updates.ndim() - a.ndim()) + ax[k]));
 			}
+			if (updates.size() == 0) return a; // the engine divides by its size
 			return scatter_prod(a, at, updates, ax, s);
 		}(); }(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
   });
@@ -530,6 +533,7 @@ int mlx_scatter_max_checked(mlx_array* res, const mlx_array a, const mlx_vector_
 				ax[k] = axis_of(a, ax[k]);
 				at[k] = within(at[k], a.shape(ax[k]), updates.shape(int(updates.ndim() - a.ndim()) + ax[k]));
 			}
+			if (updates.size() == 0) return a; // the engine divides by its size
 			return scatter_max(a, at, updates, ax, s);
 		}(); }(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
   });
@@ -592,6 +596,7 @@ int mlx_scatter_min_checked(mlx_array* res, const mlx_array a, const mlx_vector_
 				ax[k] = axis_of(a, ax[k]);
 				at[k] = within(at[k], a.shape(ax[k]), updates.shape(int(updates.ndim() - a.ndim()) + ax[k]));
 			}
+			if (updates.size() == 0) return a; // the engine divides by its size
 			return scatter_min(a, at, updates, ax, s);
 		}(); }(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
   });
