@@ -3,7 +3,7 @@ GO ?= go
 LINT_VERSION := v2.15.0
 LINT := bin/golangci-lint
 
-.PHONY: help demo setup test race sanitize check lint bench rules generate fuzz conformance jax-check
+.PHONY: help demo setup test race sanitize check lint bench rules generate fuzz conformance jax-check mlx-check
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,12 @@ jax-check: ## compare the stored derivatives of JAX with what JAX computes
 	@[ -x out/jax/bin/python ] || python3 -m venv out/jax
 	@out/jax/bin/pip install -q --disable-pip-version-check -r conformance/jax/testdata/requirements.txt
 	@out/jax/bin/python -B conformance/jax/testdata/make.py --check
+
+MLX_CHECK := transforms/compile/testdata
+mlx-check: setup ## have MLX Python run what is exported, and read what it exports
+	@[ -x out/mlx/bin/python ] || python3 -m venv out/mlx
+	@out/mlx/bin/pip install -q --disable-pip-version-check -r $(MLX_CHECK)/requirements.txt
+	MLX_PYTHON=$(CURDIR)/out/mlx/bin/python $(GO) test -tags mlxpython -run MLXPython ./transforms/compile ./conformance
 
 check: $(LINT) ## formatting, vet, lint, generated files
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }

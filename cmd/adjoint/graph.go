@@ -12,19 +12,23 @@ import (
 	"github.com/goccy/go-graphviz"
 	"github.com/spf13/cobra"
 
+	"github.com/adjoint-go/adjoint/core/mlxio"
 	"github.com/adjoint-go/adjoint/transforms/compile/ir"
 )
 
 func newGraph() *cobra.Command {
 	var out string
+	var trace int
 	cmd := &cobra.Command{
-		Use:   "graph FILE.json [-o PICTURE]",
+		Use:   "graph FILE [-o PICTURE]",
 		Short: "Draw a compiled program, or print it",
 		Long: `Draw what a compiled function computes.
 
-FILE.json is a program that a Go program has written:
+FILE is a program that a Go program has written, or a function that Adjoint or
+MLX has exported, as it was recorded:
 
-	step.Program().WriteFile("step.json")   // step is a *compile.Func
+	step.Program().WriteFile("step.json")      // step is a *compile.Func
+	step.Export("step.mlxfn", params, batch)
 
 The extension of PICTURE says what to make of it: .svg or .png (a picture), .dot
 (graphviz' language) or .txt. Without -o the text is printed. In the picture
@@ -34,7 +38,7 @@ a box; the edges say which arrays go along them.`,
 		Example: "  adjoint graph step.json -o step.svg",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := ir.Read(args[0])
+			p, err := readProgram(args[0], trace)
 			switch {
 			case err != nil:
 			case out == "":
@@ -48,8 +52,24 @@ a box; the edges say which arrays go along them.`,
 			return nil
 		},
 	}
+	cmd.Flags().IntVar(&trace, "trace", 0, "which of the traces of an .mlxfn file")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "write to this file: .svg, .png, .dot or .txt")
 	return cmd
+}
+
+// readProgram reads a program, or a trace of an .mlxfn file.
+func readProgram(path string, trace int) (*ir.Program, error) {
+	if !strings.EqualFold(filepath.Ext(path), ".mlxfn") {
+		return ir.Read(path)
+	}
+	f, err := mlxio.LoadFunction(path)
+	if err != nil {
+		return nil, err
+	}
+	if trace < 0 || trace >= len(f.Traces) {
+		return nil, fmt.Errorf("%s has %d traces, and no trace %d", path, len(f.Traces), trace)
+	}
+	return ir.Recorded(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), &f.Traces[trace]), nil
 }
 
 func drawFile(ctx context.Context, p *ir.Program, path string) error {

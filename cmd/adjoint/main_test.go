@@ -61,12 +61,15 @@ func TestScripts(t *testing.T) {
 	program, err := filepath.Abs("../../transforms/compile/ir/testdata/network.json")
 	require.NoError(t, err)
 	plugin := packPlugin(t)
+	function, err := filepath.Abs("../../transforms/compile/testdata/mlxfn/several.mlxfn")
+	require.NoError(t, err)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ADJOINT_HOME", env.WorkDir+"/home")
 			env.Setenv("ADJOINT_BACKEND", "")
 			env.Setenv("PROGRAM", program) // one that compile wrote
+			env.Setenv("FUNCTION", function) // one that MLX Python wrote
 			env.Setenv("REAL_HOME", home)
 			env.Setenv("REAL_BACKEND", backend)
 			env.Setenv("XDG_DATA_HOME", env.WorkDir+"/data")

@@ -86,22 +86,22 @@ func TestNodesThatCannotBe(t *testing.T) {
 	f := func(shape ...int) core.Spec { return core.Spec{DType: core.Float32, Shape: shape} }
 	x := core.Ones(core.Float32, 2, 3)
 	for says, n := range map[string]mlxio.FunctionNode{
-		"node 0 (Nothing): there is no such operation":                       {Op: "Nothing"},
-		"node 0 (Add): 1 inputs":                                             {Op: "Add", In: []int{0}},
-		"node 0 (Exp): it reads value 7, which nothing before it makes":      {Op: "Exp", In: []int{7}},
-		"node 0 (Exp): it gives float32[2 3], and the file says float32[3]":  {Op: "Exp", In: []int{0}, Out: []core.Spec{f(3)}},
-		"node 0 (Exp): it has 1 results, and the file says 0":                {Op: "Exp", In: []int{0}},
-		"node 0 (Sort): it holds 0 values":                                   {Op: "Sort", In: []int{0}},
-		"node 0 (Sort): value 0 is true":                                     {Op: "Sort", In: []int{0}, State: []any{true}},
-		"node 0 (Sort): Axis 9 is out of bounds":                              {Op: "Sort", In: []int{0}, State: []any{9}},
-		"node 0 (Slice): 1 numbers for 2 axes":                               {Op: "Slice", In: []int{0}, State: []any{[]int{0}, []int{1}, []int{1}}},
-		"node 0 (Slice): the step of a range is 0":                           {Op: "Slice", In: []int{0}, State: []any{[]int{0, 0}, []int{1, 1}, []int{0, 1}}},
-		"node 0 (AsStrided): shape [9] with strides [1] and offset 0 leaves": {Op: "AsStrided", In: []int{0}, State: []any{[]int{9}, []int{1}, 0}},
-		"node 0 (Pad): widths -1 and 0 of axis 0":                            {Op: "Pad", In: []int{0, 1}, State: []any{[]int{0}, []int{-1}, []int{0}}},
-		"node 0 (Depends): 3 results of 1 inputs":                            {Op: "Depends", In: []int{0}, Out: []core.Spec{f(), f(), f()}},
-		"node 0 (Eigh): the triangle \"X\"":                                  {Op: "Eigh", In: []int{0}, State: []any{"X", true}},
-		"node 0 (RandomBits): keys of 2 axes for the shape []":               {Op: "RandomBits", In: []int{0}, State: []any{[]int{}, 4}},
-		"node 0 (Reshape): Cannot reshape array of size 6 into shape (4)":    {Op: "Reshape", In: []int{0}, State: []any{[]int{4}}},
+		"node 0 (Nothing): there is no such operation":                             {Op: "Nothing"},
+		"node 0 (Add): 1 inputs":                                                   {Op: "Add", In: []int{0}},
+		"node 0 (Exp): it reads value 7, which nothing before it makes":            {Op: "Exp", In: []int{7}},
+		"node 0 (Exp): it gives float32[2 3], and the file says float32[3]":        {Op: "Exp", In: []int{0}, Out: []core.Spec{f(3)}},
+		"node 0 (Exp): it has 1 results, and the file says 0":                      {Op: "Exp", In: []int{0}},
+		"node 0 (Sort): it holds 0 values":                                         {Op: "Sort", In: []int{0}},
+		"node 0 (Sort): value 0 is true":                                           {Op: "Sort", In: []int{0}, State: []any{true}},
+		"node 0 (Sort): Axis 9 is out of bounds":                                   {Op: "Sort", In: []int{0}, State: []any{9}},
+		"node 0 (Slice): 1 numbers for 2 axes":                                     {Op: "Slice", In: []int{0}, State: []any{[]int{0}, []int{1}, []int{1}}},
+		"node 0 (Slice): axis 0: the step of a range is 0":                         {Op: "Slice", In: []int{0}, State: []any{[]int{0, 0}, []int{1, 1}, []int{0, 1}}},
+		"node 0 (AsStrided): axis 0 of size 9 with stride 1 leaves the 6 elements": {Op: "AsStrided", In: []int{0}, State: []any{[]int{9}, []int{1}, 0}},
+		"node 0 (Pad): widths -1 and 0 of axis 0":                                  {Op: "Pad", In: []int{0, 1}, State: []any{[]int{0}, []int{-1}, []int{0}}},
+		"node 0 (Depends): 3 results of 1 inputs":                                  {Op: "Depends", In: []int{0}, Out: []core.Spec{f(), f(), f()}},
+		"node 0 (Eigh): the triangle \"X\"":                                        {Op: "Eigh", In: []int{0}, State: []any{"X", true}},
+		"node 0 (RandomBits): keys of 2 axes for the shape []":                     {Op: "RandomBits", In: []int{0}, State: []any{[]int{}, 4}},
+		"node 0 (Reshape): Cannot reshape array of size 6 into shape (4)":          {Op: "Reshape", In: []int{0}, State: []any{[]int{4}}},
 	} {
 		tr := &mlxio.FunctionTrace{Inputs: []core.Spec{f(2, 3), f()}, Nodes: []mlxio.FunctionNode{n}, Outputs: []int{0}}
 		_, err := core.Try(func() *array { return Run("test", tr, false, []*array{x, core.Scalar[float32](0)})[0] })

@@ -2,8 +2,8 @@
 with it. `make mlx-check` does both in an environment of its own.
 
     python make.py make          # writes mlxfn/ anew
-    python make.py check DIR     # runs each DIR/NAME.mlxfn on DIR/NAME.safetensors
-    python make.py compare DIR   # mlxfn/ must hold what DIR holds
+    python make.py make DIR     # writes the same into another folder
+    python make.py check DIR    # runs each DIR/NAME.mlxfn on DIR/NAME.safetensors
 
 Beside NAME.mlxfn stands NAME.safetensors with calls of the function: the arrays
 CALL.in.K are arguments by position, CALL.key.NAME those by name, CALL.out.K results.
@@ -200,18 +200,6 @@ def check(folder):
     return bad > 0 or count == 0
 
 
-def compare(folder):
-    """Addresses stand in the files, so that what they compute is compared."""
-    bad = 0
-    for path in sorted(glob.glob(os.path.join(here, "mlxfn", "*.safetensors"))):
-        other = os.path.join(folder, os.path.basename(path))
-        for (_, _, was), (_, _, now) in zip(calls(path), calls(other), strict=True):
-            if not all(close(a, b) for a, b in zip(now, was, strict=True)):
-                bad += 1
-                print(f"{path}: MLX computes something else now")
-    return bad > 0
-
-
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["make"]:
@@ -220,7 +208,5 @@ if __name__ == "__main__":
             make(folder)
         case ["check", folder]:
             sys.exit(check(folder))
-        case ["compare", folder]:
-            sys.exit(compare(folder))
         case _:
             sys.exit(__doc__)
