@@ -68,7 +68,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ADJOINT_HOME", env.WorkDir+"/home")
 			env.Setenv("ADJOINT_BACKEND", "")
-			env.Setenv("PROGRAM", program) // one that compile wrote
+			env.Setenv("PROGRAM", program)   // one that compile wrote
 			env.Setenv("FUNCTION", function) // one that MLX Python wrote
 			env.Setenv("REAL_HOME", home)
 			env.Setenv("REAL_BACKEND", backend)

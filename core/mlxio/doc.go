@@ -14,6 +14,9 @@
 //	safetensors   named    all                         strings
 //	gguf          named    floats and signed integers  typed values
 //
+// An .mlxfn file holds a recorded function, see [Function]; package
+// transforms/compile makes one of a function and a function of one.
+//
 // For weights use safetensors: it is the fastest, and the format that others
 // read. npy and npz are for exchange with NumPy, which has no bfloat16 and shows
 // such an array as raw bytes; npy data of any byte order and of Fortran's order

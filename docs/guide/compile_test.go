@@ -2,9 +2,13 @@ package guide_test
 
 import (
 	"fmt"
+	"log"
+	"os"
+	"path/filepath"
 
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/transforms/compile"
+	"github.com/adjoint-go/adjoint/transforms/grad"
 )
 
 func Example_once() {
@@ -92,4 +96,25 @@ func Example_lower() {
 	lowered := f.Lower(a, b) // records, computes nothing
 	fmt.Println(lowered.Cost().FLOP)
 	// Output: 65536
+}
+
+func Example_export() {
+	folder, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(folder)
+	path := filepath.Join(folder, "f.mlxfn")
+
+	f := compile.Of(func(x, w *core.Array) *core.Array { return x.MatMul(w).Tanh() })
+	x, w := core.Ones(core.Float32, 2, 3), core.Ones(core.Float32, 3, 1)
+	if err := f.Export(path, x, w); err != nil {
+		log.Fatal(err)
+	}
+	g, err := compile.ImportFile[func(x, w *core.Array) *core.Array](path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(g.Call(x, w).Shape(), grad.Of2(func(w, x *core.Array) *core.Array { return g.Call(x, w).Sum() })(w, x).Shape())
+	// Output: [2 1] [3 1]
 }

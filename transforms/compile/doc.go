@@ -31,6 +31,12 @@
 // prints a line; a static value that makes every call record another is warned of
 // in any case, unless ADJOINT_LOG is off.
 //
+// # Files
+//
+// [Func.Export] writes what a function computes to an .mlxfn file, which MLX runs
+// without the Go program; [ImportFile] reads such files, MLX's too, as functions
+// like others. They are checked as hostile input is.
+//
 // One Func may be called from many goroutines. A compiled function may be used
 // inside other transforms and may contain them.
 package compile

@@ -1,6 +1,7 @@
 package compile_test
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/adjoint-go/adjoint/core"
@@ -77,4 +78,19 @@ func ExampleFunc_lower() {
 	// Output:
 	// 2 GFLOP, 8 MB moved, 8 MB at the peak
 	// 1 hit
+}
+
+func ExampleImport() {
+	area := compile.Of(func(width, height *core.Array) *core.Array { return width.Mul(height) }, compile.Keywords("width", "height"))
+	var file bytes.Buffer
+	three, four := core.Scalar[float32](3), core.Scalar[float32](4)
+	if err := compile.ExportTo(&file, area.Lower(three, four)); err != nil {
+		panic(err)
+	}
+	f, err := compile.Import[func(height, width *core.Array) *core.Array](&file, compile.Keywords("height", "width"))
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(f.Call(four, three))
+	// Output: 12.0
 }
