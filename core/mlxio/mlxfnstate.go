@@ -244,7 +244,7 @@ func (w *writer) state(kinds string, state []any) {
 }
 
 func (w *writer) value(kind byte, v any) {
-	fits := true
+	var fits bool
 	switch v := v.(type) {
 	case int:
 		if fits = kind == 'i' || kind == 'u' || kind >= '2' && kind <= '9'; kind == 'u' {
@@ -295,8 +295,6 @@ func (w *writer) value(kind byte, v any) {
 		for _, e := range v {
 			w.variant(e)
 		}
-	default:
-		fits = false
 	}
 	if !fits && w.err == nil {
 		w.err = unsupported("it keeps a %T where the format has %q", v, fmt.Sprintf("%c", kind))

@@ -1,8 +1,12 @@
 package compile_test
 
 import (
+	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/core/random"
@@ -155,6 +159,47 @@ func BenchmarkStep(b *testing.B) {
 				var l arr
 				l, p = c.f(p, x, y)
 				core.Eval(l, p)
+			}
+		})
+	}
+}
+
+// BenchmarkFiles exports and imports a function with a constant of 64 MiB, and one
+// of 3000 operations.
+func BenchmarkFiles(b *testing.B) {
+	big := core.Ones(core.Float32, 4096, 4096).MulScalar(2)
+	core.Eval(big)
+	deep := func(x arr) arr {
+		for range 1500 {
+			x = x.Sin().MulScalar(0.5)
+		}
+		return x
+	}
+	for name, c := range map[string]struct {
+		f func(x arr) arr
+		x arr
+	}{
+		"constant": {func(x arr) arr { return x.MatMul(big) }, core.Zeros(core.Float32, 1, 4096)},
+		"deep":     {deep, core.Zeros(core.Float32, 16)},
+	} {
+		path := filepath.Join(b.TempDir(), "f.mlxfn")
+		lowered := compile.Of(c.f).Lower(c.x)
+		b.Run("export/"+name, func(b *testing.B) {
+			for b.Loop() {
+				require.NoError(b, compile.Export(path, lowered))
+			}
+		})
+		b.Run("read/"+name, func(b *testing.B) {
+			for b.Loop() {
+				_, err := os.ReadFile(path) // beside the others: the file alone
+				require.NoError(b, err)
+			}
+		})
+		b.Run("import/"+name, func(b *testing.B) {
+			for b.Loop() {
+				f, err := compile.ImportFile[func(x arr) arr](path)
+				require.NoError(b, err)
+				f.Close()
 			}
 		})
 	}

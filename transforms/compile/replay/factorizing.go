@@ -56,7 +56,7 @@ var factorizing = map[string]operation{
 		return one(linalg.EigValshUpper(c.in[0]))
 	}},
 	"FFT": with(1, func(c *call, a *array) *array {
-		axes, inverse, real := c.ints(0), c.bool(1), c.bool(2)
+		axes, inverse, isReal := c.ints(0), c.bool(1), c.bool(2)
 		if len(axes) == 0 {
 			return a.Positive()
 		}
@@ -65,13 +65,13 @@ var factorizing = map[string]operation{
 			n[i] = a.Dim(axis)
 		}
 		switch {
-		case real && inverse:
+		case isReal && inverse:
 			last := &n[len(n)-1]
 			if *last = 2 * (*last - 1); c.bool(3) {
 				*last++
 			}
 			return fft.IRFFTNWith(a, n, axes, fft.Backward)
-		case real:
+		case isReal:
 			return fft.RFFTNWith(a, n, axes, fft.Backward)
 		case inverse:
 			return fft.IFFTNWith(a, n, axes, fft.Backward)
