@@ -34,6 +34,7 @@ func ExampleCases() {
 	// matmul/0/float32/eager
 	// matmul/0/float32/layout
 	// matmul/0/float32/compile
+	// matmul/0/float32/export
 	// matmul/0/float32/shapeless
 	// matmul/0/float32/grad:a
 	// matmul/0/float32/jvp:a

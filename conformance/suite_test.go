@@ -31,6 +31,7 @@ var proofs = map[string][]Kind{
 	"TestBehaviour21_EveryOpsDerivatives":          {Grad, GradCompiled, JVP, JVPCompiled, Duality, DualityCompiled, Awkward, AwkwardCompiled},
 	"TestBehaviour28_EveryOpsSecondDerivatives":    {Second, SecondCompiled},
 	"TestBehaviour30_EveryMappedOpEqualsALoop":     {VMap, VMapCompiled},
+	"TestBehaviour32_EveryOpInAFile":               {Export},
 	"TestBehaviour31_DerivativesOfEveryMappedOp":   {VMapGrad, VMapGradCompiled, GradVMap, GradVMapCompiled},
 }
 
@@ -175,6 +176,8 @@ func TestBehaviour30_EveryMappedOpEqualsALoop(t *testing.T) {
 func TestBehaviour31_DerivativesOfEveryMappedOp(t *testing.T) {
 	assert.Subset(t, prove(t), tabled(differentiable))
 }
+
+func TestBehaviour32_EveryOpInAFile(t *testing.T) { assert.Equal(t, tabled(every), prove(t)) }
 
 // Where a derivative does not exist, the documentation of the op says what it is.
 func TestBehaviour21_ConventionsAreInTheDocumentation(t *testing.T) {

@@ -164,8 +164,10 @@ func TestBehaviour32_Shapeless(t *testing.T) {
 	require.ErrorContains(t, err, "argument 0 is float32[4], and the file wants float32[4 2]")
 
 	keeps := func(x arr) arr { return x.At(core.Range(0, 4)) }
+	traces := 0.0
+	differs := func(x arr) arr { traces++; return x.MulScalar(traces) }
 	for says, err := range map[string]error{
-		"the program depends on the sizes of its arguments": export(func(x arr) arr { return x.Diff(0) }, 7, 4),
+		"the program depends on the sizes of its arguments": export(differs, 7, 4),
 		"asks for the size of an array":                     export(func(x arr) arr { return x.MulScalar(float64(x.Size())) }, 4),
 		"asks for the size":                                 export(keeps, 4),
 		"argument 0 is empty":                               export(func(x arr) arr { return x.Exp() }, 0),
@@ -174,6 +176,10 @@ func TestBehaviour32_Shapeless(t *testing.T) {
 		require.ErrorIs(t, err, core.ErrShapeless)
 		require.ErrorContains(t, err, says)
 	}
+	// The ends of its slices are sizes, and a file has no place for the call that made them.
+	err = export(func(x arr) arr { return x.Diff(0) }, 7)
+	require.ErrorIs(t, err, core.ErrNoExport)
+	require.ErrorContains(t, err, "diff cannot be exported shapeless")
 }
 
 func TestBehaviour32_NoHalfFileIsLeft(t *testing.T) {

@@ -40,9 +40,10 @@ func (p *program) Export(path string, args ...any) (err error) {
 // left out, loops of a known number of steps are unrolled, up to 20000
 // operations, and of a flow.Cond both sides are computed.
 //
-// A function that is [Shapeless] is written so. MLX does not notice when an
-// operation keeps the size of its trace; two traces for different sizes have it
-// checked here.
+// A function that is [Shapeless] is written so; an operation that holds sizes (the
+// ends of a slice, a new shape) has no place in such a file. MLX does not notice a
+// constant that goes by the size of its trace; two traces for different sizes have
+// it checked here.
 //
 // Errors: the function captures state, an operation is not MLX's (a plugin, a Go
 // function, flow.While) or has no place in the format (linalg.LU, segmented
