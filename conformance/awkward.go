@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/adjoint-go/adjoint/conformance/internal/sample"
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/core/linalg"
 )
@@ -22,7 +23,7 @@ type Convention struct {
 // Conventions returns every convention, in the order of the op table.
 func Conventions() []Convention {
 	var out []Convention
-	for _, r := range rows() {
+	for _, r := range sample.Rows() {
 		for _, c := range conventions {
 			if c.Op == r.Name {
 				out = append(out, c)
@@ -116,7 +117,7 @@ func checkAwkward(via how) check {
 			}
 		}
 		o := outcome{gap: s.JVPGap}
-		var in, others, want []value
+		var in, others, want []sample.Value
 		var wrt []int
 		for i, at := range c.At {
 			in, wrt = append(in, vector(at)), append(wrt, i)
@@ -124,12 +125,12 @@ func checkAwkward(via how) check {
 			others = append(others, vector(make([]float32, len(at))))
 		}
 		f := func(x []*core.Array) []*core.Array { return []*core.Array{c.f(x)} }
-		other := func() []value { return others }
-		sum := []value{}
-		for _, y := range read(f(arrays(in))) {
-			ones := value{core.Spec{DType: core.Float32, Shape: y.Shape}, make([]byte, len(y.raw))}
-			for k := range ones.len() {
-				ones.set(k, 1)
+		other := func() []sample.Value { return others }
+		sum := []sample.Value{}
+		for _, y := range sample.Read(f(sample.Arrays(in))) {
+			ones := sample.Value{Spec: core.Spec{DType: core.Float32, Shape: y.Shape}, Raw: make([]byte, len(y.Raw))}
+			for k := range ones.Len() {
+				ones.Set(k, 1)
 			}
 			sum = append(sum, ones)
 		}
@@ -143,17 +144,17 @@ func checkAwkward(via how) check {
 		if err != nil {
 			return o, err
 		}
-		if _, err := near(got, want, rounding); err != nil {
+		if _, err := sample.Near(got, want, sample.Rounding); err != nil {
 			return o, fmt.Errorf("%s: %w", c.Says, err)
 		}
-		tangents := make([]value, len(in))
+		tangents := make([]sample.Value, len(in))
 		for i := range in {
-			tangents[i] = in[i].clone()
-			for k := range tangents[i].len() {
-				tangents[i].set(k, complex(float64(k+1+2*i), 0))
+			tangents[i] = in[i].Clone()
+			for k := range tangents[i].Len() {
+				tangents[i].Set(k, complex(float64(k+1+2*i), 0))
 			}
 		}
-		pushed, err := guarded(func() ([]value, error) { return via(s, forward(f, tangents, wrt), in, other) })
+		pushed, err := guarded(func() ([]sample.Value, error) { return via(s, forward(f, tangents, wrt), in, other) })
 		if refusal(s.JVPGap, err, core.ErrNotDifferentiable) {
 			o.refused = true
 			return o, nil
@@ -170,10 +171,10 @@ func checkAwkward(via how) check {
 	}
 }
 
-func vector(x []float32) value {
+func vector(x []float32) sample.Value {
 	elems := make([]complex128, len(x))
 	for i, e := range x {
 		elems[i] = complex(float64(e), 0)
 	}
-	return newValue(core.Spec{DType: core.Float32, Shape: []int{len(x)}}, elems)
+	return sample.New(core.Spec{DType: core.Float32, Shape: []int{len(x)}}, elems)
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/adjoint-go/adjoint/conformance/internal/sample"
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/transforms/vmap"
 )
@@ -69,11 +70,11 @@ func (m mapping) axisOf(i, n int) int {
 }
 
 // mappings are those of a row's leaves. Only the first dtype tries every axis.
-func mappings(leaves []leaf, first, quick bool) []string {
+func mappings(leaves []sample.Leaf, first, quick bool) []string {
 	var out []string
 	rank := 0
 	for _, l := range leaves {
-		rank = max(rank, len(l.sample.Shape))
+		rank = max(rank, len(l.Sample.Shape))
 	}
 	for _, names := range combinations(leaves, first && !quick) {
 		out = append(out, names+"@0")
@@ -94,7 +95,7 @@ func mappings(leaves []leaf, first, quick bool) []string {
 
 // combinations are the sets of leaves to map: every one of up to four leaves, of
 // more leaves each, each pair, all but one, and all.
-func combinations(leaves []leaf, complete bool) []string {
+func combinations(leaves []sample.Leaf, complete bool) []string {
 	n := len(leaves)
 	if n == 1 {
 		return []string{everything}
@@ -104,7 +105,7 @@ func combinations(leaves []leaf, complete bool) []string {
 		var names []string
 		for i, l := range leaves {
 			if set>>i&1 == 1 {
-				names = append(names, l.name)
+				names = append(names, l.Name)
 			}
 		}
 		switch k := len(names); {
@@ -125,13 +126,13 @@ func (s *subject) batchGap() string {
 }
 
 // rounds draws the inputs of each step of a loop, and those stacked.
-func (s *subject) rounds(m mapping, first int) (rounds [][]value, stacked []value) {
+func (s *subject) rounds(m mapping, first int) (rounds [][]sample.Value, stacked []sample.Value) {
 	for b := range m.size {
 		rounds = append(rounds, s.inputs(first+b))
 	}
-	stacked = make([]value, len(s.leaves))
+	stacked = make([]sample.Value, len(s.leaves))
 	for i, l := range s.leaves {
-		var parts []value
+		var parts []sample.Value
 		for _, r := range rounds {
 			if !m.leaves[i] {
 				r[i] = rounds[0][i]
@@ -140,12 +141,12 @@ func (s *subject) rounds(m mapping, first int) (rounds [][]value, stacked []valu
 		}
 		stacked[i] = rounds[0][i]
 		if m.leaves[i] {
-			n := len(l.sample.Shape)
+			n := len(l.Sample.Shape)
 			ax := m.axisOf(i, n)
 			if ax < 0 {
 				ax += n + 1
 			}
-			stacked[i] = stack(parts, ax)
+			stacked[i] = sample.Stack(parts, ax)
 		}
 	}
 	return rounds, stacked
@@ -156,7 +157,7 @@ func (s *subject) mapped(m mapping, f core.FlatFunc) core.FlatFunc {
 	axes := vmap.Axes{}
 	for i, l := range s.leaves {
 		if m.leaves[i] {
-			axes[strconv.Itoa(i)] = m.axisOf(i, len(l.sample.Shape))
+			axes[strconv.Itoa(i)] = m.axisOf(i, len(l.Sample.Shape))
 		}
 	}
 	return vmap.Of((func([]*core.Array) []*core.Array)(f), vmap.In(axes), vmap.Out(m.out))
@@ -179,17 +180,17 @@ func checkVMap(via how) check {
 func (s *subject) againstLoop(m mapping, via how, gap string, f core.FlatFunc) (outcome, error) {
 	o := outcome{gap: gap}
 	rounds, in := s.rounds(m, 0)
-	want := make([][]value, len(rounds))
+	want := make([][]sample.Value, len(rounds))
 	for b, r := range rounds {
-		want[b] = read(f(arrays(r)))
+		want[b] = sample.Read(f(sample.Arrays(r)))
 	}
 	if m.out > 0 {
 		for _, y := range want[0] {
 			m.out = min(m.out, len(y.Shape))
 		}
 	}
-	got, err := guarded(func() ([]value, error) {
-		return via(s, s.mapped(m, f), in, func() []value { _, in := s.rounds(m, batches); return in })
+	got, err := guarded(func() ([]sample.Value, error) {
+		return via(s, s.mapped(m, f), in, func() []sample.Value { _, in := s.rounds(m, batches); return in })
 	})
 	if refusal(gap, err, core.ErrNoBatchRule, core.ErrNotDifferentiable) {
 		o.refused = true
@@ -199,7 +200,7 @@ func (s *subject) againstLoop(m mapping, via how, gap string, f core.FlatFunc) (
 		return o, err
 	}
 	for b := range rounds {
-		parts := make([]value, len(got))
+		parts := make([]sample.Value, len(got))
 		for i, y := range got {
 			out := m.out
 			if out < 0 {
@@ -208,9 +209,9 @@ func (s *subject) againstLoop(m mapping, via how, gap string, f core.FlatFunc) (
 			if out < 0 || len(y.Shape) <= out || y.Shape[out] != m.size {
 				return o, fmt.Errorf("result %d is %v, without an axis of size %d in place %d", i, y.Spec, m.size, m.out)
 			}
-			parts[i] = y.part(out, b)
+			parts[i] = y.Part(out, b)
 		}
-		worst, err := near(parts, want[b], rounding)
+		worst, err := sample.Near(parts, want[b], sample.Rounding)
 		if err != nil {
 			if o.gap != "" {
 				err = fmt.Errorf("a wrong value in place of a typed error, which the row declares (%s): %w", o.gap, err)
@@ -295,8 +296,8 @@ func checkGradVMap(via how) check {
 			}
 			rounds, in := s.rounds(m, 0)
 			ws := stackedWeights(weights, m.size)
-			got, err := guarded(func() ([]value, error) {
-				return via(s, gradient(s.mapped(m, s.smooth), ws, []int{at}), in, func() []value { _, in := s.rounds(m, batches); return in })
+			got, err := guarded(func() ([]sample.Value, error) {
+				return via(s, gradient(s.mapped(m, s.smooth), ws, []int{at}), in, func() []sample.Value { _, in := s.rounds(m, batches); return in })
 			})
 			if refusal(s.batchGap(), err, core.ErrNoBatchRule) {
 				o.refused = true
@@ -305,17 +306,17 @@ func checkGradVMap(via how) check {
 			if err != nil {
 				return o, err
 			}
-			var want []value
+			var want []sample.Value
 			for _, r := range rounds {
-				want = append(want, read(gradient(s.smooth, weights, []int{at})(arrays(r)))[0])
+				want = append(want, sample.Read(gradient(s.smooth, weights, []int{at})(sample.Arrays(r)))[0])
 			}
-			var all value
+			var all sample.Value
 			if m.leaves[at] {
-				all = stack(want, 0)
+				all = sample.Stack(want, 0)
 			} else {
 				all = total(want)
 			}
-			worst, err := near(got, []value{all}, rounding)
+			worst, err := sample.Near(got, []sample.Value{all}, sample.Rounding)
 			if err != nil {
 				return o, err
 			}
@@ -325,25 +326,25 @@ func checkGradVMap(via how) check {
 	}
 }
 
-func stackedWeights(weights []value, n int) []value {
-	out := make([]value, len(weights))
+func stackedWeights(weights []sample.Value, n int) []sample.Value {
+	out := make([]sample.Value, len(weights))
 	for i, w := range weights {
-		if w.raw != nil {
-			out[i] = stack(slices.Repeat([]value{w}, n), 0)
+		if w.Raw != nil {
+			out[i] = sample.Stack(slices.Repeat([]sample.Value{w}, n), 0)
 		}
 	}
 	return out
 }
 
 // total adds values of one spec.
-func total(vs []value) value {
-	out := vs[0].clone()
-	for k := range out.len() {
+func total(vs []sample.Value) sample.Value {
+	out := vs[0].Clone()
+	for k := range out.Len() {
 		sum := complex128(0)
 		for _, v := range vs {
-			sum += v.at(k)
+			sum += v.At(k)
 		}
-		out.set(k, sum)
+		out.Set(k, sum)
 	}
 	return out
 }

@@ -5,14 +5,15 @@ import (
 	"fmt"
 	"math/cmplx"
 
+	"github.com/adjoint-go/adjoint/conformance/internal/sample"
 	"github.com/adjoint-go/adjoint/core"
 )
 
 // weights draws one random weight per element of each floating result: zero for
 // what is not finite, and away from zero for the rest so that all of it counts.
-func (s *subject) weights(results []value) ([]value, error) {
-	r := source(s.seed, s.name+"/weights")
-	out := make([]value, len(results))
+func (s *subject) weights(results []sample.Value) ([]sample.Value, error) {
+	r := sample.Source(s.seed, s.name+"/weights")
+	out := make([]sample.Value, len(results))
 	found := false
 	for i, y := range results {
 		if !y.DType.IsInexact() {
@@ -30,14 +31,14 @@ func (s *subject) weights(results []value) ([]value, error) {
 			}
 			return x
 		}
-		elems := make([]complex128, y.len())
+		elems := make([]complex128, y.Len())
 		for k := range elems {
 			x := complex(w(), w())
-			if finite(y.at(k)) {
+			if finite(y.At(k)) {
 				elems[k] = x
 			}
 		}
-		out[i] = newValue(core.Spec{DType: d, Shape: y.Shape}, elems)
+		out[i] = sample.New(core.Spec{DType: d, Shape: y.Shape}, elems)
 	}
 	if !found {
 		return nil, errors.New("the row gives a gradient to an op without a floating result")
@@ -46,15 +47,15 @@ func (s *subject) weights(results []value) ([]value, error) {
 }
 
 // prepared draws inputs and weights, and gives the results of smooth.
-func (s *subject) prepared() (in, results, weights []value, err error) {
+func (s *subject) prepared() (in, results, weights []sample.Value, err error) {
 	in = s.inputs(0)
-	results = read(s.smooth(arrays(in)))
+	results = sample.Read(s.smooth(sample.Arrays(in)))
 	weights, err = s.weights(results)
 	return in, results, weights, err
 }
 
 // other draws the inputs that a program is recorded on.
-func (s *subject) other() []value { return s.inputs(1) }
+func (s *subject) other() []sample.Value { return s.inputs(1) }
 
 // loss is the weighted sum of results: Σ w·y, of complex ones Σ Re w·Re y +
 // Im w·Im y.
@@ -91,11 +92,11 @@ func loss(results, weights []*core.Array) *core.Array {
 func finite(x complex128) bool { return !cmplx.IsNaN(x) && !cmplx.IsInf(x) }
 
 // present makes arrays of values; those that are not there stay nil.
-func present(vs []value) []*core.Array {
+func present(vs []sample.Value) []*core.Array {
 	out := make([]*core.Array, len(vs))
 	for i, v := range vs {
-		if v.raw != nil {
-			out[i] = v.array()
+		if v.Raw != nil {
+			out[i] = v.Array()
 		}
 	}
 	return out
@@ -103,7 +104,7 @@ func present(vs []value) []*core.Array {
 
 // gradient is the function from inputs to the gradients of the weighted sum of
 // f's results with respect to the leaves wrt.
-func gradient(f core.FlatFunc, weights []value, wrt []int) core.FlatFunc {
+func gradient(f core.FlatFunc, weights []sample.Value, wrt []int) core.FlatFunc {
 	ws := present(weights)
 	return func(in []*core.Array) []*core.Array {
 		_, grads := core.Differentiate("grad", func(in []*core.Array) []*core.Array {
@@ -115,8 +116,8 @@ func gradient(f core.FlatFunc, weights []value, wrt []int) core.FlatFunc {
 
 // forward is the function from inputs to the forward derivatives of f's results
 // along tangents of the leaves wrt.
-func forward(f core.FlatFunc, tangents []value, wrt []int) core.FlatFunc {
-	ts := arrays(tangents)
+func forward(f core.FlatFunc, tangents []sample.Value, wrt []int) core.FlatFunc {
+	ts := sample.Arrays(tangents)
 	return func(in []*core.Array) []*core.Array {
 		_, d := core.PushForward("jvp", f, in, wrt, ts)
 		return d
@@ -124,15 +125,15 @@ func forward(f core.FlatFunc, tangents []value, wrt []int) core.FlatFunc {
 }
 
 // tangents draws one for each of the leaves wrt.
-func (s *subject) tangents(in []value, wrt []int) []value {
-	r := source(s.seed, s.name+"/tangents")
-	out := make([]value, len(wrt))
+func (s *subject) tangents(in []sample.Value, wrt []int) []sample.Value {
+	r := sample.Source(s.seed, s.name+"/tangents")
+	out := make([]sample.Value, len(wrt))
 	for i, at := range wrt {
-		elems := make([]complex128, in[at].len())
+		elems := make([]complex128, in[at].Len())
 		for k := range elems {
 			elems[k] = complex(2*r.Float64()-1, 2*r.Float64()-1)
 		}
-		out[i] = newValue(in[at].Spec, elems)
+		out[i] = sample.New(in[at].Spec, elems)
 	}
 	return out
 }
@@ -169,8 +170,8 @@ func checkGrad(via how) check {
 			return outcome{}, fmt.Errorf("the gradient is %v in place of %v", g.Spec, in[at].Spec)
 		}
 		if isHalf(g.DType) {
-			return s.halfAgrees(got, in, func(wide []value) []value {
-				return read(gradient(s.smooth, weights, []int{at})(arrays(wide)))
+			return s.halfAgrees(got, in, func(wide []sample.Value) []sample.Value {
+				return sample.Read(gradient(s.smooth, weights, []int{at})(sample.Arrays(wide)))
 			})
 		}
 		r := s.ruler(in, results)
@@ -192,7 +193,7 @@ func checkJVP(via how) check {
 			return o, err
 		}
 		tangents := s.tangents(in, []int{at})
-		got, err := guarded(func() ([]value, error) { return via(s, forward(s.smooth, tangents, []int{at}), in, s.other) })
+		got, err := guarded(func() ([]sample.Value, error) { return via(s, forward(s.smooth, tangents, []int{at}), in, s.other) })
 		if refusal(s.JVPGap, err, core.ErrNotDifferentiable) {
 			o.refused = true
 			return o, nil
@@ -206,8 +207,8 @@ func checkJVP(via how) check {
 			}
 		}
 		if isHalf(in[at].DType) {
-			return s.halfAgrees(got, in, func(wide []value) []value {
-				return read(forward(s.smooth, []value{tangents[0].as(core.Float32)}, []int{at})(arrays(wide)))
+			return s.halfAgrees(got, in, func(wide []sample.Value) []sample.Value {
+				return sample.Read(forward(s.smooth, []sample.Value{tangents[0].As(core.Float32)}, []int{at})(sample.Arrays(wide)))
 			})
 		}
 		r := s.ruler(in, results)
@@ -218,11 +219,11 @@ func checkJVP(via how) check {
 				continue
 			}
 			largest := 0.0
-			for k := range y.len() {
-				if x := y.at(k); finite(x) {
+			for k := range y.Len() {
+				if x := y.At(k); finite(x) {
 					largest = max(largest, cmplx.Abs(x))
 				} else {
-					want[i][k] = got[i].at(k) // counts nothing
+					want[i][k] = got[i].At(k) // counts nothing
 				}
 			}
 			worst, err := r.compare(fmt.Sprintf("the forward derivative of result %d", i), got[i], want[i], 2*r.epsilon*largest/r.step)
@@ -238,19 +239,19 @@ func checkJVP(via how) check {
 func isHalf(d core.DType) bool { return d == core.Float16 || d == core.BFloat16 }
 
 // guarded is caught for what gives values.
-func guarded(f func() ([]value, error)) (got []value, err error) {
+func guarded(f func() ([]sample.Value, error)) (got []sample.Value, err error) {
 	err = caught(func() (err error) { got, err = f(); return err })
 	return got, err
 }
 
 // halfAgrees compares half-precision derivatives with those in float32 at the
 // same numbers.
-func (s *subject) halfAgrees(got, in []value, derive func(wide []value) []value) (outcome, error) {
-	wide := make([]value, len(in))
+func (s *subject) halfAgrees(got, in []sample.Value, derive func(wide []sample.Value) []sample.Value) (outcome, error) {
+	wide := make([]sample.Value, len(in))
 	for i, v := range in {
 		wide[i] = v
 		if isHalf(v.DType) {
-			wide[i] = v.as(core.Float32)
+			wide[i] = v.As(core.Float32)
 		}
 	}
 	want := derive(wide)
@@ -259,23 +260,23 @@ func (s *subject) halfAgrees(got, in []value, derive func(wide []value) []value)
 		if !g.DType.IsInexact() {
 			continue
 		}
-		tol := 32 * max(epsilon(g.DType), epsilon(s.half(in)))
+		tol := 32 * max(sample.Epsilon(g.DType), sample.Epsilon(s.half(in)))
 		// Inputs and weights are about 1: less is what is left when they cancel.
 		scale := 0.1
-		for k := range want[i].len() {
-			if x := want[i].at(k); finite(x) {
+		for k := range want[i].Len() {
+			if x := want[i].At(k); finite(x) {
 				scale = max(scale, cmplx.Abs(x))
 			}
 		}
-		for k := range want[i].len() {
-			x, y := g.at(k), want[i].at(k)
+		for k := range want[i].Len() {
+			x, y := g.At(k), want[i].At(k)
 			rel := cmplx.Abs(x-y) / scale
 			if x == y || !finite(y) {
 				continue
 			}
 			if !(rel <= tol) {
 				return outcome{}, fmt.Errorf("the derivative at %v is %v, in float32 %v: relative error %.1e, allowed %.1e",
-					index(g.Shape, k), text(g.DType, x), text(want[i].DType, y), rel, tol)
+					sample.Index(g.Shape, k), sample.Text(g.DType, x), sample.Text(want[i].DType, y), rel, tol)
 			}
 			worst = max(worst, rel)
 		}
@@ -284,7 +285,7 @@ func (s *subject) halfAgrees(got, in []value, derive func(wide []value) []value)
 }
 
 // half is the half-precision dtype among the inputs.
-func (s *subject) half(in []value) core.DType {
+func (s *subject) half(in []sample.Value) core.DType {
 	for _, v := range in {
 		if isHalf(v.DType) {
 			return v.DType

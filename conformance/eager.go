@@ -6,6 +6,7 @@ import (
 	"math/cmplx"
 	"slices"
 
+	"github.com/adjoint-go/adjoint/conformance/internal/sample"
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/internal/engine"
 )
@@ -42,7 +43,7 @@ func checkRefused(s *subject, _ string) (outcome, error) {
 
 func checkEager(s *subject, _ string) (outcome, error) {
 	in := s.inputs(0)
-	as := arrays(in)
+	as := sample.Arrays(in)
 	results := s.fn(as)
 	if n := len(s.Outs()); n > 0 && len(results) != n {
 		return outcome{}, fmt.Errorf("%d results in place of %d", len(results), n)
@@ -51,7 +52,7 @@ func checkEager(s *subject, _ string) (outcome, error) {
 	for _, r := range results {
 		announced = append(announced, r.Spec())
 	}
-	got := read(results)
+	got := sample.Read(results)
 	for i, v := range got {
 		if v.String() != announced[i].String() {
 			return outcome{}, fmt.Errorf("result %d was announced as %v and is %v", i, announced[i], v.Spec)
@@ -59,16 +60,16 @@ func checkEager(s *subject, _ string) (outcome, error) {
 		if !v.DType.IsInexact() {
 			continue
 		}
-		for k := range v.len() {
-			if x := v.at(k); cmplx.IsNaN(x) || cmplx.IsInf(x) && !s.Infinite {
-				return outcome{}, fmt.Errorf("result %d is not finite at %v: %v", i, index(v.Shape, k), text(v.DType, x))
+		for k := range v.Len() {
+			if x := v.At(k); cmplx.IsNaN(x) || cmplx.IsInf(x) && !s.Infinite {
+				return outcome{}, fmt.Errorf("result %d is not finite at %v: %v", i, sample.Index(v.Shape, k), sample.Text(v.DType, x))
 			}
 		}
 	}
 	if err := s.unmodified(as, in); err != nil {
 		return outcome{}, err
 	}
-	if err := sameBits(s.run(in), got); err != nil {
+	if err := sample.SameBits(s.run(in), got); err != nil {
 		return outcome{}, fmt.Errorf("a second evaluation gives other values: %w", err)
 	}
 	return s.againstFloat32(in, got)
@@ -77,15 +78,15 @@ func checkEager(s *subject, _ string) (outcome, error) {
 // againstFloat32 compares half-precision results of an op with a gradient with
 // those for the same numbers in float32. Others may jump where a number is
 // rounded.
-func (s *subject) againstFloat32(in, got []value) (outcome, error) {
+func (s *subject) againstFloat32(in, got []sample.Value) (outcome, error) {
 	half := false
 	wide := slices.Clone(in)
 	for i, l := range s.leaves {
-		if l.diff && (l.dtype == core.Float16 || l.dtype == core.BFloat16) {
+		if l.Diff && (l.DType == core.Float16 || l.DType == core.BFloat16) {
 			half = true
 		}
-		if l.dtype == core.Float16 || l.dtype == core.BFloat16 {
-			wide[i] = in[i].as(core.Float32)
+		if l.DType == core.Float16 || l.DType == core.BFloat16 {
+			wide[i] = in[i].As(core.Float32)
 		}
 	}
 	if !half {
@@ -94,15 +95,15 @@ func (s *subject) againstFloat32(in, got []value) (outcome, error) {
 	want := s.run(wide)
 	for i := range want {
 		if want[i].DType == core.Float32 && i < len(got) {
-			want[i] = want[i].as(got[i].DType)
+			want[i] = want[i].As(got[i].DType)
 		}
 	}
-	worst, err := near(got, want, func(d core.DType) float64 {
+	worst, err := sample.Near(got, want, func(d core.DType) float64 {
 		if d == core.Float32 {
 			// A half-precision op with a float32 result.
-			return 16 * epsilon(core.BFloat16)
+			return 16 * sample.Epsilon(core.BFloat16)
 		}
-		return rounding(d)
+		return sample.Rounding(d)
 	})
 	if err != nil {
 		err = fmt.Errorf("against float32: %w", err)
@@ -116,7 +117,7 @@ func checkLayout(s *subject, _ string) (outcome, error) {
 	for i, v := range in {
 		as[i] = strided(v)
 	}
-	worst, err := near(read(s.fn(as)), s.run(in), rounding)
+	worst, err := sample.Near(sample.Read(s.fn(as)), s.run(in), sample.Rounding)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -125,33 +126,33 @@ func checkLayout(s *subject, _ string) (outcome, error) {
 
 // strided makes an array whose elements do not lie in row-major order: matrices
 // lie transposed in memory, and between the elements of a vector lie others.
-func strided(v value) *core.Array {
+func strided(v sample.Value) *core.Array {
 	switch n := len(v.Shape); n {
 	case 0:
-		return v.array()
+		return v.Array()
 	case 1:
-		wide := stack([]value{v, v}, 1)
+		wide := sample.Stack([]sample.Value{v, v}, 1)
 		// What is skipped must not matter.
-		for i := range v.len() {
-			wide.set(2*i+1, 77)
+		for i := range v.Len() {
+			wide.Set(2*i+1, 77)
 		}
-		wide.Shape = []int{2 * v.len()}
+		wide.Shape = []int{2 * v.Len()}
 		var c core.Call
 		c.Begin(engine.OpSlice)
-		c.Array(wide.array())
+		c.Array(wide.Array())
 		c.Shape([]int{0})
 		c.Shape(wide.Shape)
 		c.Shape([]int{2})
 		return c.One()
 	default:
 		last := v.Shape[n-1]
-		parts := make([]value, last)
+		parts := make([]sample.Value, last)
 		for k := range parts {
-			parts[k] = v.part(n-1, k)
+			parts[k] = v.Part(n-1, k)
 		}
 		if last == 0 {
-			return v.array()
+			return v.Array()
 		}
-		return stack(parts, 0).array().MoveAxis(0, n-1)
+		return sample.Stack(parts, 0).Array().MoveAxis(0, n-1)
 	}
 }

@@ -4,18 +4,19 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/adjoint-go/adjoint/conformance/internal/sample"
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/transforms/compile"
 )
 
 // exported is what a file gives back of f, which is recorded for arrays like in.
-func exported(f core.FlatFunc, in []value) (func(in []*core.Array) []*core.Array, error) {
+func exported(f core.FlatFunc, in []sample.Value) (func(in []*core.Array) []*core.Array, error) {
 	c := compile.Of((func([]*core.Array) []*core.Array)(f))
 	var file bytes.Buffer
 	var err error
 	func() {
 		defer core.Catch(&err)
-		err = compile.ExportTo(&file, c.Lower(arrays(in)))
+		err = compile.ExportTo(&file, c.Lower(sample.Arrays(in)))
 	}()
 	if err != nil {
 		return nil, err
@@ -35,14 +36,14 @@ func (s *subject) throughFile(what string, f core.FlatFunc) (worst float64, err 
 		return 0, fmt.Errorf("%s: %w", what, err)
 	}
 	in := s.inputs(1)
-	want, got := read(f(arrays(in))), read(g(arrays(in)))
-	if err := sameSpecs(got, want); err != nil {
+	want, got := sample.Read(f(sample.Arrays(in))), sample.Read(g(sample.Arrays(in)))
+	if err := sample.SameSpecs(got, want); err != nil {
 		return 0, fmt.Errorf("%s: %w", what, err)
 	}
-	if sameBits(got, want) == nil {
+	if sample.SameBits(got, want) == nil {
 		return 0, nil
 	}
-	worst, err = near(got, want, rounding)
+	worst, err = sample.Near(got, want, sample.Rounding)
 	if err != nil {
 		return worst, fmt.Errorf("%s: %w", what, err)
 	}
@@ -61,7 +62,7 @@ func checkExport(s *subject, _ string) (outcome, error) {
 	if len(wrt) == 0 {
 		return outcome{worst: worst, gap: s.NoExport}, nil
 	}
-	if d := s.leaves[wrt[0]].dtype; d != core.Float32 && d != core.Complex64 {
+	if d := s.leaves[wrt[0]].DType; d != core.Float32 && d != core.Complex64 {
 		return outcome{worst: worst, gap: s.NoExport}, nil
 	}
 	_, _, weights, err := s.prepared()

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/adjoint-go/adjoint/conformance/internal/sample"
 	"github.com/adjoint-go/adjoint/core"
 )
 
@@ -39,7 +40,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 	c, err := choose(Options{Run: "^exp/0/float32/compile$"})
 	require.NoError(t, err)
 	s := newSubject(c[0], 1, nil)
-	first := core.Data[float32](s.run(s.inputs(0))[0].array())
+	first := core.Data[float32](s.run(s.inputs(0))[0].Array())
 	for _, test := range []struct {
 		name  string
 		fault func(core.FlatFunc) core.FlatFunc
@@ -95,9 +96,9 @@ func TestAnInputThatIsWrittenToIsFound(t *testing.T) {
 	c := Cases(true)[0]
 	s := newSubject(c, 1, nil)
 	in := s.inputs(0)
-	as := arrays(in)
+	as := sample.Arrays(in)
 	require.NoError(t, s.unmodified(as, in))
-	as[1] = s.inputs(1)[1].array()
+	as[1] = s.inputs(1)[1].Array()
 	assert.EqualError(t, s.unmodified(as, in), "the input b was modified")
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/adjoint-go/adjoint/conformance/internal/sample"
 	"github.com/adjoint-go/adjoint/core"
 )
 
@@ -25,7 +26,7 @@ func checkFlat(s *subject, arg string) (outcome, error) {
 		return out
 	}
 	in := s.inputs(0)
-	weights, err := s.weights(read(f(arrays(in))))
+	weights, err := s.weights(sample.Read(f(sample.Arrays(in))))
 	if err != nil {
 		return outcome{}, err
 	}
@@ -37,7 +38,7 @@ func checkFlat(s *subject, arg string) (outcome, error) {
 		{"gradient", gradient(f, weights, []int{at})},
 		{"forward derivative", forward(f, s.tangents(in, []int{at}), []int{at})},
 	} {
-		got, err := guarded(func() ([]value, error) { return read(form.f(arrays(in))), nil })
+		got, err := guarded(func() ([]sample.Value, error) { return sample.Read(form.f(sample.Arrays(in))), nil })
 		if errors.Is(err, core.ErrNotDifferentiable) {
 			o.refused, o.why = true, err
 			continue
@@ -46,10 +47,10 @@ func checkFlat(s *subject, arg string) (outcome, error) {
 			return o, fmt.Errorf("the %s: %w", form.name, err)
 		}
 		for _, v := range got {
-			for k := range v.len() {
-				if x := v.at(k); x != 0 {
+			for k := range v.Len() {
+				if x := v.At(k); x != 0 {
 					return o, fmt.Errorf("the %s is %v at %v: not zero, and the row does not say that there is one",
-						form.name, text(v.DType, x), index(v.Shape, k))
+						form.name, sample.Text(v.DType, x), sample.Index(v.Shape, k))
 				}
 			}
 		}

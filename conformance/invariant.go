@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/adjoint-go/adjoint/conformance/internal/sample"
 	"github.com/adjoint-go/adjoint/core"
 )
 
@@ -12,11 +13,11 @@ import (
 // gradient to it or to both; of vectors that are free up to a sign or a phase, and
 // of those that span the rest of a space, only what does not depend on the choice
 // is kept.
-func smoothed(op string, leaves []leaf, f core.FlatFunc) core.FlatFunc {
+func smoothed(op string, leaves []sample.Leaf, f core.FlatFunc) core.FlatFunc {
 	invariant := invariants[op]
 	var symmetric []int
 	for i, l := range leaves {
-		if d := strings.TrimRight(l.sample.Domain, "0123456789"); (d == "sym" || d == "spd") && l.diff {
+		if d := strings.TrimRight(l.Sample.Domain, "0123456789"); (d == "sym" || d == "spd") && l.Diff {
 			symmetric = append(symmetric, i)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/adjoint-go/adjoint/conformance/internal/sample"
 	"github.com/adjoint-go/adjoint/core"
 )
 
@@ -17,8 +18,8 @@ func checkNested(s *subject, _ string) (outcome, error) {
 	}
 	inner := core.NewProgram()
 	defer inner.Close()
-	as := arrays(in)
-	f, err := compiled(inner, s.smooth, arrays(s.other()))
+	as := sample.Arrays(in)
+	f, err := compiled(inner, s.smooth, sample.Arrays(s.other()))
 	if err != nil {
 		return o, err
 	}
@@ -44,10 +45,10 @@ func checkNested(s *subject, _ string) (outcome, error) {
 			}
 		}},
 	} {
-		var want []value
-		err := caught(func() error { want = read(form.of(s.smooth)(arrays(in))); return nil })
+		var want []sample.Value
+		err := caught(func() error { want = sample.Read(form.of(s.smooth)(sample.Arrays(in))); return nil })
 		if refusal(form.gap, err, core.ErrNotDifferentiable, core.ErrNoBatchRule) {
-			err = caught(func() error { read(form.of(f)(arrays(in))); return nil })
+			err = caught(func() error { sample.Read(form.of(f)(sample.Arrays(in))); return nil })
 			if !refusal(form.gap, err, core.ErrNotDifferentiable, core.ErrNoBatchRule) {
 				return o, fmt.Errorf("%s of compile is not refused as %s is: %w", form.name, form.name, err)
 			}
@@ -56,8 +57,8 @@ func checkNested(s *subject, _ string) (outcome, error) {
 		if err != nil {
 			return o, fmt.Errorf("%s: %w", form.name, err)
 		}
-		got := read(form.of(f)(arrays(in)))
-		worst, err := near(got, want, rounding)
+		got := sample.Read(form.of(f)(sample.Arrays(in)))
+		worst, err := sample.Near(got, want, sample.Rounding)
 		if err != nil {
 			return o, fmt.Errorf("%s of compile: %w", form.name, err)
 		}
@@ -65,7 +66,7 @@ func checkNested(s *subject, _ string) (outcome, error) {
 		if got, err = recorded(s, form.of(f), in, s.other); err != nil {
 			return o, fmt.Errorf("compile of %s of compile: %w", form.name, err)
 		}
-		if worst, err = near(got, want, rounding); err != nil {
+		if worst, err = sample.Near(got, want, sample.Rounding); err != nil {
 			return o, fmt.Errorf("compile of %s of compile: %w", form.name, err)
 		}
 		o.worst = max(o.worst, worst)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/adjoint-go/adjoint/conformance/internal/sample"
 	"github.com/adjoint-go/adjoint/core"
 )
 
@@ -22,7 +23,7 @@ func WriteRules(w io.Writer, r *Report) error {
 	var b strings.Builder
 	b.WriteString(rulesIntro)
 	pkg := "none"
-	for _, row := range rows() {
+	for _, row := range sample.Rows() {
 		if row.Pkg != pkg {
 			pkg = row.Pkg
 			fmt.Fprintf(&b, "\n## %s\n\n%s", strings.TrimSuffix("core/"+pkg, "/"), rulesHead)
@@ -86,8 +87,8 @@ type part struct {
 	smooth bool     // a derivative passes through it
 }
 
-func (t *rulebook) line(b *strings.Builder, r *row) error {
-	parts, called, err := r.parts()
+func (t *rulebook) line(b *strings.Builder, r *sample.Row) error {
+	parts, called, err := partsOf(r)
 	if err != nil {
 		return fmt.Errorf("conformance: %s: %w", r.Name, err)
 	}
@@ -108,8 +109,8 @@ func (t *rulebook) line(b *strings.Builder, r *row) error {
 	}
 	done := t.report.of(r.Name)
 	var flat []string
-	for _, a := range r.args {
-		if l := (leaf{}); r.floating(a.Name, &l) && !slices.Contains(r.DiffArgs(), a.Name) {
+	for _, a := range r.Arguments {
+		if l := (sample.Leaf{}); floating(r, a.Name, &l) && !slices.Contains(r.DiffArgs(), a.Name) {
 			flat = append(flat, a.Name)
 		}
 	}
@@ -140,10 +141,10 @@ func (t *rulebook) line(b *strings.Builder, r *row) error {
 }
 
 // floating says whether a sample gives the argument floating numbers.
-func (r *row) floating(arg string, l *leaf) bool {
-	for i := range r.samples {
-		for _, *l = range r.leaves(i, r.dtypes(i)[0]) {
-			if name, _, _ := strings.Cut(l.name, "."); name == arg && l.dtype.IsInexact() {
+func floating(r *sample.Row, arg string, l *sample.Leaf) bool {
+	for i := range r.Samples {
+		for _, *l = range r.Leaves(i, r.DTypesOf(i)[0]) {
+			if name, _, _ := strings.Cut(l.Name, "."); name == arg && l.DType.IsInexact() {
 				return true
 			}
 		}
@@ -151,14 +152,14 @@ func (r *row) floating(arg string, l *leaf) bool {
 	return false
 }
 
-// parts are the primitives that an op consists of, on its samples; called says
+// partsOf are the primitives that an op consists of, on its samples; called says
 // whether a program without sizes holds it as a call.
-func (r *row) parts() (out []part, called bool, err error) {
+func partsOf(r *sample.Row) (out []part, called bool, err error) {
 	if r.GPU && !hasGPU() {
 		return nil, false, nil
 	}
-	for i := range r.samples {
-		c := Case{r.Name, i, r.dtypes(i)[0], Compile, "", r}
+	for i := range r.Samples {
+		c := Case{r.Name, i, r.DTypesOf(i)[0], Compile, "", r}
 		err := caught(func() (err error) {
 			core.TidyDo(func() {
 				record := func() { err = newSubject(c, 1, nil).consists(&out, &called) }
@@ -195,7 +196,7 @@ func (s *subject) consists(out *[]part, called *bool) error {
 		Whole int `json:"whole"`
 	}
 	record := func(key string, shapeless bool) (g graph, err error) {
-		rec := p.Trace("compile", s.fn, []byte(key), arrays(s.inputs(0)), shapeless, 1, 2, nil)
+		rec := p.Trace("compile", s.fn, []byte(key), sample.Arrays(s.inputs(0)), shapeless, 1, 2, nil)
 		text, _ := p.Describe("compile", rec.Tag)
 		return g, json.Unmarshal(text, &g)
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/cmplx"
 
+	"github.com/adjoint-go/adjoint/conformance/internal/sample"
 	"github.com/adjoint-go/adjoint/core"
 )
 
@@ -13,7 +14,7 @@ import (
 // magnitudes of the products: both sides are exact up to rounding.
 const dualityTolerance = 1e-5
 
-func checkDuality(via how, same func(s *subject, got, want []value) error) check {
+func checkDuality(via how, same func(s *subject, got, want []sample.Value) error) check {
 	return func(s *subject, arg string) (outcome, error) {
 		o := outcome{gap: s.JVPGap}
 		in, results, weights, err := s.prepared()
@@ -28,19 +29,19 @@ func checkDuality(via how, same func(s *subject, got, want []value) error) check
 			}
 			wrt = []int{at}
 		}
-		cotangents := make([]value, len(results))
+		cotangents := make([]sample.Value, len(results))
 		for i, y := range results {
-			cotangents[i] = value{y.Spec, make([]byte, len(y.raw))}
-			if weights[i].raw != nil {
-				cotangents[i] = weights[i].as(y.DType)
+			cotangents[i] = sample.Value{Spec: y.Spec, Raw: make([]byte, len(y.Raw))}
+			if weights[i].Raw != nil {
+				cotangents[i] = weights[i].As(y.DType)
 			}
 		}
 		tangents := s.tangents(in, wrt)
-		cs := arrays(cotangents)
-		got, err := guarded(func() ([]value, error) {
+		cs := sample.Arrays(cotangents)
+		got, err := guarded(func() ([]sample.Value, error) {
 			return via(s, func(in []*core.Array) []*core.Array {
 				primal, pull := core.PullBack("vjp", s.smooth, in, wrt)
-				values, pushed := core.PushForward("jvp", s.smooth, in, wrt, arrays(tangents))
+				values, pushed := core.PushForward("jvp", s.smooth, in, wrt, sample.Arrays(tangents))
 				out := append(pull(cs), primal...)
 				return append(append(out, values...), pushed...)
 			}, in, s.other)
@@ -74,13 +75,13 @@ func checkDuality(via how, same func(s *subject, got, want []value) error) check
 // the same of magnitudes. Zeros of a make nothing of what stands against them.
 // Inputs, tangents and weights are about 1: what is far less than that in b is what
 // was left when they cancelled, and is rounded as they are.
-func inner(a, b []value) (sum, size float64) {
+func inner(a, b []sample.Value) (sum, size float64) {
 	for i := range a {
 		if !a[i].DType.IsInexact() || !b[i].DType.IsInexact() {
 			continue
 		}
-		for k := range a[i].len() {
-			x, y := a[i].at(k), b[i].at(k)
+		for k := range a[i].Len() {
+			x, y := a[i].At(k), b[i].At(k)
 			if x == 0 {
 				continue
 			}
@@ -96,15 +97,15 @@ func inner(a, b []value) (sum, size float64) {
 var hessianForms = []struct {
 	name    string
 	forward bool // needs forward rules
-	product func(s *subject, weights, tangents []value, wrt []int, at int) core.FlatFunc
+	product func(s *subject, weights, tangents []sample.Value, wrt []int, at int) core.FlatFunc
 }{
-	{"forward over reverse", true, func(s *subject, weights, tangents []value, wrt []int, at int) core.FlatFunc {
+	{"forward over reverse", true, func(s *subject, weights, tangents []sample.Value, wrt []int, at int) core.FlatFunc {
 		return forward(gradient(s.smooth, weights, []int{at}), tangents, wrt)
 	}},
-	{"reverse over reverse", false, func(s *subject, weights, tangents []value, wrt []int, at int) core.FlatFunc {
+	{"reverse over reverse", false, func(s *subject, weights, tangents []sample.Value, wrt []int, at int) core.FlatFunc {
 		return gradient(gradient(s.smooth, weights, wrt), tangents, []int{at})
 	}},
-	{"reverse over forward", true, func(s *subject, weights, tangents []value, wrt []int, at int) core.FlatFunc {
+	{"reverse over forward", true, func(s *subject, weights, tangents []sample.Value, wrt []int, at int) core.FlatFunc {
 		return gradient(forward(s.smooth, tangents, wrt), weights, []int{at})
 	}},
 }
@@ -124,9 +125,9 @@ func checkSecond(via how) check {
 		tangents := s.tangents(in, wrt)
 		first := gradient(s.smooth, weights, []int{at})
 		size := 0.0
-		for _, g := range read(first(arrays(in))) {
-			for k := range g.len() {
-				size = max(size, cmplx.Abs(g.at(k)))
+		for _, g := range sample.Read(first(sample.Arrays(in))) {
+			for k := range g.Len() {
+				size = max(size, cmplx.Abs(g.At(k)))
 			}
 		}
 		r := s.ruler(in, results)
@@ -150,7 +151,7 @@ func checkSecond(via how) check {
 			if gap == "" && form.forward {
 				gap = s.JVPGap
 			}
-			got, err := guarded(func() ([]value, error) {
+			got, err := guarded(func() ([]sample.Value, error) {
 				return via(s, form.product(s, weights, tangents, wrt, at), in, s.other)
 			})
 			if e := (*core.Error)(nil); gap != "" && errors.As(err, &e) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/adjoint-go/adjoint/conformance/internal/sample"
 	"github.com/adjoint-go/adjoint/core"
 )
 
@@ -21,8 +22,8 @@ func checkShapeless(s *subject, arg string) (outcome, error) {
 		// The rules of a call are put together in another order. Fused functions, which
 		// round otherwise, are left to the other kinds.
 		passes = 1
-		same = func(got, want []value) error {
-			_, err := near(got, want, func(d core.DType) float64 { return 2 * rounding(d) })
+		same = func(got, want []sample.Value) error {
+			_, err := sample.Near(got, want, func(d core.DType) float64 { return 2 * sample.Rounding(d) })
 			return err
 		}
 	}
@@ -33,15 +34,15 @@ func checkShapeless(s *subject, arg string) (outcome, error) {
 			continue
 		}
 		in := sized.inputs(round)
-		var want []value
-		if caught(func() error { want = read(f(arrays(in))); return nil }) != nil {
+		var want []sample.Value
+		if caught(func() error { want = sample.Read(f(sample.Arrays(in))); return nil }) != nil {
 			continue
 		}
 		if by > 0 {
 			o.gap = s.NoShapeless
 		}
-		as := arrays(in)
-		var got []value
+		as := sample.Arrays(in)
+		var got []sample.Value
 		err := caught(func() error {
 			out, _, ok := p.Run("compile", []byte("f"), as, true)
 			if !ok {
@@ -51,7 +52,7 @@ func checkShapeless(s *subject, arg string) (outcome, error) {
 				}
 				out = r.Out
 			}
-			got = read(out)
+			got = sample.Read(out)
 			return nil
 		})
 		if o.gap != "" && errors.Is(err, core.ErrShapeless) {
@@ -127,7 +128,7 @@ func (s *subject) grown(by int) (out *subject, ok bool) {
 	c := *s
 	c.leaves = nil
 	for _, l := range s.leaves {
-		switch strings.TrimRight(l.sample.Domain, "0123456789") {
+		switch strings.TrimRight(l.Sample.Domain, "0123456789") {
 		case "perm", "seg":
 			if by > 0 {
 				return nil, false
@@ -136,14 +137,14 @@ func (s *subject) grown(by int) (out *subject, ok bool) {
 			c.leaves = append(c.leaves, l)
 			continue
 		}
-		shape := make([]int, len(l.sample.Shape))
-		for i, d := range l.sample.Shape {
+		shape := make([]int, len(l.Sample.Shape))
+		for i, d := range l.Sample.Shape {
 			shape[i] = d
 			if d > 1 {
 				shape[i] += by
 			}
 		}
-		l.sample.Shape = shape
+		l.Sample.Shape = shape
 		c.leaves = append(c.leaves, l)
 	}
 	return &c, true

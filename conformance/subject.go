@@ -4,26 +4,27 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/adjoint-go/adjoint/conformance/internal/sample"
 	"github.com/adjoint-go/adjoint/core"
 )
 
 // subject is an op on one sample with one dtype: a function of a list of arrays
 // that the checks try from all sides.
 type subject struct {
-	*row
+	*sample.Row
 	fn     core.FlatFunc
 	smooth core.FlatFunc // fn where its derivatives mean something
-	leaves []leaf
+	leaves []sample.Leaf
 	seed   uint64
 	name   string // seeds the random numbers
 }
 
 func newSubject(c Case, seed uint64, wrap func(op string, f core.FlatFunc) core.FlatFunc) *subject {
-	sample := c.row.samples[c.Index]
+	args := c.row.Samples[c.Index]
 	s := &subject{
-		row:    c.row,
-		fn:     func(in []*core.Array) []*core.Array { return c.row.invoke(sample, in) },
-		leaves: c.row.leaves(c.Index, c.DType),
+		Row:    c.row,
+		fn:     func(in []*core.Array) []*core.Array { return c.row.Invoke(args, in) },
+		leaves: c.row.Leaves(c.Index, c.DType),
 		seed:   seed,
 		name:   fmt.Sprintf("%s/%d", c.Op, c.Index),
 	}
@@ -35,22 +36,22 @@ func newSubject(c Case, seed uint64, wrap func(op string, f core.FlatFunc) core.
 }
 
 // inputs draws one value per leaf; every round has other ones.
-func (s *subject) inputs(round int) []value {
-	out := make([]value, len(s.leaves))
+func (s *subject) inputs(round int) []sample.Value {
+	out := make([]sample.Value, len(s.leaves))
 	for i, l := range s.leaves {
-		out[i] = l.make(source(s.seed, fmt.Sprintf("%s/%d/%s", s.name, round, l.name)))
+		out[i] = l.Make(sample.Source(s.seed, fmt.Sprintf("%s/%d/%s", s.name, round, l.Name)))
 	}
 	return out
 }
 
 // run evaluates the op eagerly.
-func (s *subject) run(in []value) []value { return read(s.fn(arrays(in))) }
+func (s *subject) run(in []sample.Value) []sample.Value { return sample.Read(s.fn(sample.Arrays(in))) }
 
 // wrt are the places of the leaves that have a gradient.
 func (s *subject) wrt() []int {
 	var out []int
 	for i, l := range s.leaves {
-		if l.diff {
+		if l.Diff {
 			out = append(out, i)
 		}
 	}
@@ -59,7 +60,7 @@ func (s *subject) wrt() []int {
 
 func (s *subject) place(arg string) (int, error) {
 	for i, l := range s.leaves {
-		if l.name == arg {
+		if l.Name == arg {
 			return i, nil
 		}
 	}
@@ -67,10 +68,10 @@ func (s *subject) place(arg string) (int, error) {
 }
 
 // unmodified fails where the arrays no longer hold the values they were made of.
-func (s *subject) unmodified(as []*core.Array, vs []value) error {
+func (s *subject) unmodified(as []*core.Array, vs []sample.Value) error {
 	for i, a := range as {
-		if !bytes.Equal(a.Bytes(), vs[i].raw) {
-			return fmt.Errorf("the input %s was modified", s.leaves[i].name)
+		if !bytes.Equal(a.Bytes(), vs[i].Raw) {
+			return fmt.Errorf("the input %s was modified", s.leaves[i].Name)
 		}
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/adjoint-go/adjoint/conformance/internal/sample"
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/internal/ops"
 )
@@ -259,20 +260,20 @@ func TestDomains(t *testing.T) {
 		s := newSubject(c, 1, nil)
 		for i, v := range s.inputs(0) {
 			l := s.leaves[i]
-			domain := strings.TrimRight(l.sample.Domain, "0123456789")
-			where := c.Name() + " " + l.name
+			domain := strings.TrimRight(l.Sample.Domain, "0123456789")
+			where := c.Name() + " " + l.Name
 			seen := map[complex128]bool{}
-			for k := range v.len() {
-				x := v.at(k)
+			for k := range v.Len() {
+				x := v.At(k)
 				require.True(t, finite(x), where)
-				if b, ok := bounds[l.sample.Domain]; ok {
+				if b, ok := bounds[l.Sample.Domain]; ok {
 					require.GreaterOrEqual(t, real(x), b[0]-0.01, where)
 					require.LessOrEqual(t, real(x), b[1]+0.01, where)
 				}
 				switch {
-				case domain == "distinct" && l.dtype != core.Bool:
+				case domain == "distinct" && l.DType != core.Bool:
 					require.False(t, seen[x], where)
-				case l.sample.Domain == "fp8":
+				case l.Sample.Domain == "fp8":
 					require.NotEqual(t, 127, int(real(x))&127, where)
 				}
 				seen[x] = true
@@ -283,32 +284,32 @@ func TestDomains(t *testing.T) {
 
 func TestValuesOfEveryDTypeComeBack(t *testing.T) {
 	for d := core.Bool; d.Valid(); d++ {
-		v := newValue(core.Spec{DType: d, Shape: []int{3}}, []complex128{0, 1, 1})
-		got := read([]*core.Array{v.array()})
-		require.NoError(t, sameBits(got, []value{v}), d)
+		v := sample.New(core.Spec{DType: d, Shape: []int{3}}, []complex128{0, 1, 1})
+		got := sample.Read([]*core.Array{v.Array()})
+		require.NoError(t, sample.SameBits(got, []sample.Value{v}), d)
 		for i, want := range []complex128{0, 1, 1} {
-			assert.Equal(t, want, v.at(i), d)
+			assert.Equal(t, want, v.At(i), d)
 		}
 	}
 }
 
 func TestStackAndPart(t *testing.T) {
 	spec := core.Spec{DType: core.Int32, Shape: []int{2, 3}}
-	a := newValue(spec, []complex128{1, 2, 3, 4, 5, 6})
-	b := newValue(spec, []complex128{7, 8, 9, 10, 11, 12})
+	a := sample.New(spec, []complex128{1, 2, 3, 4, 5, 6})
+	b := sample.New(spec, []complex128{7, 8, 9, 10, 11, 12})
 	for axis := range 3 {
-		s := stack([]value{a, b}, axis)
-		assert.Equal(t, a, s.part(axis, 0))
-		assert.Equal(t, b, s.part(axis, 1))
+		s := sample.Stack([]sample.Value{a, b}, axis)
+		assert.Equal(t, a, s.Part(axis, 0))
+		assert.Equal(t, b, s.Part(axis, 1))
 	}
-	assert.Equal(t, []int{2, 3, 2}, stack([]value{a, b}, 2).Shape)
-	assert.Equal(t, complex(7, 0), stack([]value{a, b}, 2).at(1))
+	assert.Equal(t, []int{2, 3, 2}, sample.Stack([]sample.Value{a, b}, 2).Shape)
+	assert.Equal(t, complex(7, 0), sample.Stack([]sample.Value{a, b}, 2).At(1))
 }
 
 func TestStridedHoldsTheSameElements(t *testing.T) {
 	for _, shape := range [][]int{{}, {5}, {2, 3}, {2, 3, 4}, {0, 3}, {3, 0}, {0}} {
-		l := leaf{sample: ops.Sample{Shape: shape}, dtype: core.Float32}
-		v := l.make(source(1, "strided"))
-		assert.NoError(t, sameBits(read([]*core.Array{strided(v)}), []value{v}), shape)
+		l := sample.Leaf{Sample: ops.Sample{Shape: shape}, DType: core.Float32}
+		v := l.Make(sample.Source(1, "strided"))
+		assert.NoError(t, sample.SameBits(sample.Read([]*core.Array{strided(v)}), []sample.Value{v}), shape)
 	}
 }

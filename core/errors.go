@@ -245,7 +245,7 @@ func noDerivative(msg string) bool {
 	for _, s := range []string{
 		"::vjp]", "::jvp]", "::jvp nyi", "cannot compute jvp", "not implemented for jvp", "vjp not implemented",
 		"jvp not yet implemented", "jvp is not implemented", "jvp for product",
-		"cannot calculate vjp",
+		"cannot calculate vjp", "cannot calculate jvp",
 	} {
 		if strings.Contains(msg, s) {
 			return true

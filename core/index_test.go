@@ -340,3 +340,27 @@ func ExampleArray_AtSet() {
 	// [[2. 2. 2.]
 	//  [0. 0. 0.]]
 }
+
+func TestScattersOfNothing(t *testing.T) {
+	a := core.From([]float32{1, 2, 3, 4, 5, 6}, 2, 3)
+	at := core.From([]int32{1})
+	none := core.Zeros(core.Float32, 1, 0, 3) // no rows, at one place
+	for name, f := range map[string]func([]*core.Array, *core.Array, []int) *core.Array{
+		"set": a.Scatter, "add": a.ScatterAdd, "prod": a.ScatterProd, "max": a.ScatterMax, "min": a.ScatterMin,
+	} {
+		assert.Equal(t, flat(a), flat(f([]*core.Array{at}, none, []int{0})), name)
+	}
+	_, err := core.Try(func() *core.Array {
+		return core.From([]float32{1, 2}).MaskedScatter(core.From([]bool{true, false}), core.Zeros(core.Float32, 0))
+	})
+	assert.ErrorContains(t, err, "the source is empty")
+}
+
+func TestAddMMRefusesASummandThatIsLarger(t *testing.T) {
+	for _, d := range []core.DType{core.Float32, core.Complex64} {
+		v := core.From([]float32{1, 2, 3}).AsType(d)
+		assert.Equal(t, []int{}, core.AddMM(v.Sum(), v, v).Shape(), d)
+		_, err := core.Try(func() *core.Array { return core.AddMM(v, v, v) })
+		assert.ErrorContains(t, err, "broadcast", d)
+	}
+}

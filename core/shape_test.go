@@ -135,3 +135,16 @@ func TestUnique(t *testing.T) {
 	require.Error(t, err)
 	t.Log(err)
 }
+
+func TestNumberOfElementsRefusesAxesThatAreNotThere(t *testing.T) {
+	m := core.Zeros(core.Float32, 2, 3)
+	assert.Equal(t, 3.0, m.NumberOfElements(core.Float32, -1).Item())
+	for _, f := range []func() *core.Array{
+		func() *core.Array { return core.Scalar(float32(1)).NumberOfElements(core.Int32, 0) },
+		func() *core.Array { return m.NumberOfElements(core.Int32, 2) },
+		func() *core.Array { return m.NumberOfElements(core.Int32, -3) },
+	} {
+		_, err := core.Try(f)
+		assert.ErrorContains(t, err, "axis")
+	}
+}

@@ -2365,7 +2365,8 @@ func (a *Array) ScatterMin(indices []*Array, updates *Array, axes []int) *Array 
 // those of src, in row-major order.
 //
 // Shapes: that of a; mask has the leading axes of a. Dtypes: a's; mask is bool.
-// Errors: mask is not bool or does not fit a. Source: MLX masked_scatter.
+// Errors: mask is not bool or does not fit a, or src is empty and mask is not.
+// Source: MLX masked_scatter.
 func (a *Array) MaskedScatter(mask *Array, src *Array) *Array {
 	var call Call
 	call.Begin(engine.OpMaskedScatter)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/adjoint-go/adjoint/conformance"
+	"github.com/adjoint-go/adjoint/conformance/programs"
 )
 
 // stuckAfter is how long one case may take. The slowest takes less than a second.
@@ -23,6 +24,7 @@ const stuckAfter = 2 * time.Minute
 
 func newConformance() *cobra.Command {
 	var o conformance.Options
+	var random programs.Options
 	var asJSON, progress bool
 	var kinds []string
 	cmd := &cobra.Command{
@@ -33,6 +35,9 @@ against differences in float64, the worst relative error of each, and for every 
 it alone. It exits with 1 when a case fails.
 
 Kinds: ` + kindList() + `.
+
+With --programs it makes random programs over the op table in place of that, under random stacks of transforms, and prints a
+minimal program for every failure.
 
 The suite runs in a process of its own: when a case takes that process down, or does not end, the case is named.`,
 		Args: cobra.NoArgs,
@@ -46,7 +51,13 @@ The suite runs in a process of its own: when a case takes that process down, or 
 			terminal := io.Discard
 			if progress {
 				terminal = os.NewFile(3, "terminal")
-				o.Progress = progressLine(terminal)
+				line := progressLine(terminal)
+				o.Progress = func(done, total int, c conformance.Case) { line(done, total, c.Name()) }
+				random.Progress = func(done, total int) { line(done, total, programs.Name(random.First+done)) }
+			}
+			if random.Programs > 0 {
+				random.Seed, random.Trail = o.Seed, o.Trail
+				return runPrograms(random, asJSON, cmd.OutOrStdout(), terminal)
 			}
 			return runConformance(o, asJSON, cmd.OutOrStdout(), terminal)
 		},
@@ -58,6 +69,11 @@ The suite runs in a process of its own: when a case takes that process down, or 
 	f.StringSliceVar(&o.Ops, "op", nil, "only cases of these `OPS`, as in add,linalg.qr")
 	f.StringSliceVar(&kinds, "kind", nil, "only cases of these `KINDS`, as in grad,vmap.compiled")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of the random inputs")
+	f.IntVar(&random.Programs, "programs", 0, "make and check `N` random programs in place of the cases")
+	f.IntVar(&random.First, "first", 0, "the number of the first program")
+	for _, other := range []string{"quick", "run", "op", "kind"} {
+		cmd.MarkFlagsMutuallyExclusive("programs", other)
+	}
 	// What follows is said by the command to the process that it starts.
 	f.StringVar(&o.Trail, "trail", "", "run here, and keep the name of the case under way in `FILE`")
 	f.BoolVar(&progress, "progress", false, "show the case under way on the terminal that is file 3")
@@ -76,12 +92,12 @@ func kindList() string {
 
 const clearLine = "\r\x1b[K"
 
-func progressLine(terminal io.Writer) func(done, total int, c conformance.Case) {
+func progressLine(terminal io.Writer) func(done, total int, name string) {
 	var last time.Time
-	return func(done, total int, c conformance.Case) {
+	return func(done, total int, name string) {
 		if time.Since(last) > 100*time.Millisecond {
 			last = time.Now()
-			fmt.Fprintf(terminal, "%s%d/%d %s", clearLine, done, total, c.Name())
+			fmt.Fprintf(terminal, "%s%d/%d %s", clearLine, done, total, name)
 		}
 	}
 }
@@ -101,6 +117,32 @@ func runConformance(o conformance.Options, asJSON bool, out, terminal io.Writer)
 		err = fmt.Errorf("conformance: %d of %d cases failed", r.Failed, r.Cases)
 	}
 	return err
+}
+
+func runPrograms(o programs.Options, asJSON bool, out, terminal io.Writer) error {
+	r, err := programs.Run(o)
+	fmt.Fprint(terminal, clearLine)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		err = printJSON(out, r)
+	} else {
+		err = r.Write(out)
+	}
+	if err == nil && r.Failed > 0 {
+		err = fmt.Errorf("conformance: %d of %d programs failed", r.Failed, r.Programs)
+	}
+	return err
+}
+
+// rerun is a command that runs what a trail names alone.
+func rerun(name string, seed uint64) string {
+	var number int
+	if n, _ := fmt.Sscanf(name, "program/%d", &number); n == 1 {
+		return programs.Rerun(number, seed)
+	}
+	return conformance.Rerun(name, seed)
 }
 
 // superviseConformance runs the suite in another process, and names the case that
@@ -135,14 +177,14 @@ func superviseConformance(cmd *cobra.Command, args []string, seed uint64) error 
 	last := lastCase(trail)
 	switch {
 	case errors.Is(context.Cause(ctx), errStuck):
-		return fmt.Errorf("conformance: the case %s did not end within %v; run it alone with: %s", last, stuckAfter, conformance.Rerun(last, seed))
+		return fmt.Errorf("conformance: the case %s did not end within %v; run it alone with: %s", last, stuckAfter, rerun(last, seed))
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case child.ProcessState.String() == "signal: broken pipe":
 		return nil // who reads the report has enough of it
 	case child.ProcessState.ExitCode() != 1 && last != "":
 		cmd.ErrOrStderr().Write(said.Bytes())
-		return fmt.Errorf("conformance: the case %s took the process down (%w); run it alone with: %s", last, err, conformance.Rerun(last, seed))
+		return fmt.Errorf("conformance: the case %s took the process down (%w); run it alone with: %s", last, err, rerun(last, seed))
 	case said.Len() > 0:
 		return errors.New(strings.TrimSpace(said.String()))
 	}

@@ -2,8 +2,21 @@ package ops
 
 // The scale factors: norm 0 (backward) divides inverse transforms by the size,
 // 1 (ortho) both directions by its square root, 2 (forward) forward ones by it.
+//
+// The engine writes outside of memory where an axis is not there and a size is given.
+const (
+	axisThere = outOfRange + "there(axis);\n\t\t\t"
+	axesThere = outOfRange + "for (int k : axes) there(k);\n\t\t\t"
+
+	outOfRange = `auto there = [&](int k) {
+				if (k < -int(a.ndim()) || k >= int(a.ndim()))
+					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
+			};
+			`
+)
+
 var fft = []Op{
-	{Name: "fft.fft", Sym: "mlx_fft_fft", CppExpr: "n == 0 ? fft::fft(a, axis, norm, s) : fft::fft(a, n, axis, norm, s)",
+	{Name: "fft.fft", Sym: "mlx_fft_fft_checked", CppExpr: mended(axisThere + "return n == 0 ? fft::fft(a, axis, norm, s) : fft::fft(a, n, axis, norm, s);"),
 		In: "a array, n int, axis int, norm fftnorm", Out: "y", Pkg: "fft",
 		Go: []Form{
 			{"func FFT(a) n=0 axis=-1 norm=0", "returns the discrete Fourier transform along the last axis."},
@@ -11,7 +24,7 @@ var fft = []Op{
 		},
 		Shape: "a's, with size n along axis", Types: "any dtype, as complex64 → complex64", Errors: "axis is out of range, or n is negative", Source: "MLX fft.fft",
 		DTypes: []string{"float32", "complex64"}, Diff: "a", Cases: []string{"a:6; axis:-1", "a:3x4; n:6; axis:0; norm:1", "a:2x5; n:3; axis:1; norm:2", "a:2x3x2; axis:1"}},
-	{Name: "fft.fft2", Sym: "mlx_fft_fft2", CppExpr: "n.empty() ? fft::fft2(a, axes, norm, s) : fft::fft2(a, n, axes, norm, s)",
+	{Name: "fft.fft2", Sym: "mlx_fft_fft2_checked", CppExpr: mended(axesThere + "return n.empty() ? fft::fft2(a, axes, norm, s) : fft::fft2(a, n, axes, norm, s);"),
 		In: "a array, n shape, axes axes, norm fftnorm", Out: "y", Pkg: "fft",
 		Go: []Form{
 			{"func FFT2(a) n=nil axes=[]int{-2,-1} norm=0", "returns the discrete Fourier transform over the last two axes."},
@@ -19,7 +32,7 @@ var fft = []Op{
 		},
 		Shape: "a's, with the sizes n along axes", Types: "any dtype, as complex64 → complex64", Errors: "an axis is out of range or repeated, or n has another length than axes", Source: "MLX fft.fft2",
 		DTypes: []string{"float32", "complex64"}, Diff: "a", Cases: []string{"a:3x4; axes:[-2,-1]", "a:2x3x4; n:[4,4]; axes:[0,2]; norm:1", "a:2x4; n:[2,3]; axes:[0,1]; norm:2"}},
-	{Name: "fft.fftn", Sym: "mlx_fft_fftn", CppExpr: "n.empty() ? fft::fftn(a, axes, norm, s) : fft::fftn(a, n, axes, norm, s)",
+	{Name: "fft.fftn", Sym: "mlx_fft_fftn_checked", CppExpr: mended(axesThere + "return n.empty() ? fft::fftn(a, axes, norm, s) : fft::fftn(a, n, axes, norm, s);"),
 		In: "a array, n shape, axes axes, norm fftnorm", Out: "y", Pkg: "fft",
 		Go: []Form{
 			{"func FFTN(a, axes...) n=nil norm=0", "returns the discrete Fourier transform over axes, over all of them when none is given."},
@@ -27,7 +40,7 @@ var fft = []Op{
 		},
 		Shape: "a's, with the sizes n along axes", Types: "any dtype, as complex64 → complex64", Errors: "an axis is out of range or repeated, or n has another length than axes", Source: "MLX fft.fftn",
 		DTypes: []string{"float32", "complex64"}, Diff: "a", Cases: []string{"a:3x4", "a:2x3x4; n:[4,4]; axes:[0,2]; norm:1", "a:2x3x3; axes:[1,2]; norm:2", "a:5; axes:[0]"}},
-	{Name: "fft.ifft", Sym: "mlx_fft_ifft", CppExpr: "n == 0 ? fft::ifft(a, axis, norm, s) : fft::ifft(a, n, axis, norm, s)",
+	{Name: "fft.ifft", Sym: "mlx_fft_ifft_checked", CppExpr: mended(axisThere + "return n == 0 ? fft::ifft(a, axis, norm, s) : fft::ifft(a, n, axis, norm, s);"),
 		In: "a array, n int, axis int, norm fftnorm", Out: "y", Pkg: "fft",
 		Go: []Form{
 			{"func IFFT(a) n=0 axis=-1 norm=0", "returns the inverse discrete Fourier transform along the last axis."},
@@ -35,7 +48,7 @@ var fft = []Op{
 		},
 		Shape: "a's, with size n along axis", Types: "any dtype, as complex64 → complex64", Errors: "axis is out of range, or n is negative", Source: "MLX fft.ifft",
 		DTypes: []string{"float32", "complex64"}, Diff: "a", Cases: []string{"a:6; axis:-1", "a:3x4; n:6; axis:0; norm:1", "a:2x5; n:3; axis:1; norm:2", "a:2x3x2; axis:1"}},
-	{Name: "fft.ifft2", Sym: "mlx_fft_ifft2", CppExpr: "n.empty() ? fft::ifft2(a, axes, norm, s) : fft::ifft2(a, n, axes, norm, s)",
+	{Name: "fft.ifft2", Sym: "mlx_fft_ifft2_checked", CppExpr: mended(axesThere + "return n.empty() ? fft::ifft2(a, axes, norm, s) : fft::ifft2(a, n, axes, norm, s);"),
 		In: "a array, n shape, axes axes, norm fftnorm", Out: "y", Pkg: "fft",
 		Go: []Form{
 			{"func IFFT2(a) n=nil axes=[]int{-2,-1} norm=0", "returns the inverse discrete Fourier transform over the last two axes."},
@@ -43,7 +56,7 @@ var fft = []Op{
 		},
 		Shape: "a's, with the sizes n along axes", Types: "any dtype, as complex64 → complex64", Errors: "an axis is out of range or repeated, or n has another length than axes", Source: "MLX fft.ifft2",
 		DTypes: []string{"float32", "complex64"}, Diff: "a", Cases: []string{"a:3x4; axes:[-2,-1]", "a:2x3x4; n:[4,4]; axes:[0,2]; norm:1", "a:2x4; n:[2,3]; axes:[0,1]; norm:2"}},
-	{Name: "fft.ifftn", Sym: "mlx_fft_ifftn", CppExpr: "n.empty() ? fft::ifftn(a, axes, norm, s) : fft::ifftn(a, n, axes, norm, s)",
+	{Name: "fft.ifftn", Sym: "mlx_fft_ifftn_checked", CppExpr: mended(axesThere + "return n.empty() ? fft::ifftn(a, axes, norm, s) : fft::ifftn(a, n, axes, norm, s);"),
 		In: "a array, n shape, axes axes, norm fftnorm", Out: "y", Pkg: "fft",
 		Go: []Form{
 			{"func IFFTN(a, axes...) n=nil norm=0", "returns the inverse discrete Fourier transform over axes, over all of them when none is given."},
@@ -51,7 +64,8 @@ var fft = []Op{
 		},
 		Shape: "a's, with the sizes n along axes", Types: "any dtype, as complex64 → complex64", Errors: "an axis is out of range or repeated, or n has another length than axes", Source: "MLX fft.ifftn",
 		DTypes: []string{"float32", "complex64"}, Diff: "a", Cases: []string{"a:3x4", "a:2x3x4; n:[4,4]; axes:[0,2]; norm:1", "a:2x3x3; axes:[1,2]; norm:2", "a:5; axes:[0]"}},
-	{Name: "fft.rfft", Sym: "mlx_fft_rfft", CppExpr: `issubdtype(a.dtype(), complexfloating) ? throw std::invalid_argument("[rfft] a is complex") : n == 0 ? fft::rfft(a, axis, norm, s) : fft::rfft(a, n, axis, norm, s)`,
+	{Name: "fft.rfft", Sym: "mlx_fft_rfft_checked", CppExpr: mended(axisThere + `if (issubdtype(a.dtype(), complexfloating)) throw std::invalid_argument("[rfft] a is complex");
+			return n == 0 ? fft::rfft(a, axis, norm, s) : fft::rfft(a, n, axis, norm, s);`),
 		In: "a array, n int, axis int, norm fftnorm", Out: "y", Pkg: "fft",
 		Go: []Form{
 			{"func RFFT(a) n=0 axis=-1 norm=0", "returns the non-negative frequencies of the discrete Fourier transform of a real array along the last axis."},
@@ -59,7 +73,8 @@ var fft = []Op{
 		},
 		Shape: "a's; the last transformed axis becomes ⌊n/2⌋ + 1", Types: "real, as float32 → complex64", Errors: "a is complex, axis is out of range, or n is negative", Source: "MLX fft.rfft",
 		DTypes: []string{"float32"}, Diff: "a", Cases: []string{"a:6; axis:-1", "a:3x4; n:6; axis:0; norm:1", "a:2x5; n:3; axis:1; norm:2", "a:2x3x2; axis:1"}},
-	{Name: "fft.rfft2", Sym: "mlx_fft_rfft2", CppExpr: `issubdtype(a.dtype(), complexfloating) ? throw std::invalid_argument("[rfft2] a is complex") : n.empty() ? fft::rfft2(a, axes, norm, s) : fft::rfft2(a, n, axes, norm, s)`,
+	{Name: "fft.rfft2", Sym: "mlx_fft_rfft2_checked", CppExpr: mended(axesThere + `if (issubdtype(a.dtype(), complexfloating)) throw std::invalid_argument("[rfft2] a is complex");
+			return n.empty() ? fft::rfft2(a, axes, norm, s) : fft::rfft2(a, n, axes, norm, s);`),
 		In: "a array, n shape, axes axes, norm fftnorm", Out: "y", Pkg: "fft",
 		Go: []Form{
 			{"func RFFT2(a) n=nil axes=[]int{-2,-1} norm=0", "returns the non-negative frequencies of the discrete Fourier transform of a real array over the last two axes."},
@@ -67,7 +82,8 @@ var fft = []Op{
 		},
 		Shape: "a's; the last transformed axis becomes ⌊n/2⌋ + 1", Types: "real, as float32 → complex64", Errors: "a is complex, an axis is out of range or repeated, or n has another length than axes", Source: "MLX fft.rfft2",
 		DTypes: []string{"float32"}, Diff: "a", Cases: []string{"a:3x4; axes:[-2,-1]", "a:2x3x4; n:[4,4]; axes:[0,2]; norm:1", "a:2x4; n:[2,3]; axes:[0,1]; norm:2"}},
-	{Name: "fft.rfftn", Sym: "mlx_fft_rfftn", CppExpr: `issubdtype(a.dtype(), complexfloating) ? throw std::invalid_argument("[rfftn] a is complex") : n.empty() ? fft::rfftn(a, axes, norm, s) : fft::rfftn(a, n, axes, norm, s)`,
+	{Name: "fft.rfftn", Sym: "mlx_fft_rfftn_checked", CppExpr: mended(axesThere + `if (issubdtype(a.dtype(), complexfloating)) throw std::invalid_argument("[rfftn] a is complex");
+			return n.empty() ? fft::rfftn(a, axes, norm, s) : fft::rfftn(a, n, axes, norm, s);`),
 		In: "a array, n shape, axes axes, norm fftnorm", Out: "y", Pkg: "fft",
 		Go: []Form{
 			{"func RFFTN(a, axes...) n=nil norm=0", "returns the non-negative frequencies of the discrete Fourier transform of a real array over axes, over all of them when none is given."},
@@ -75,7 +91,7 @@ var fft = []Op{
 		},
 		Shape: "a's; the last transformed axis becomes ⌊n/2⌋ + 1", Types: "real, as float32 → complex64", Errors: "a is complex, an axis is out of range or repeated, or n has another length than axes", Source: "MLX fft.rfftn",
 		DTypes: []string{"float32"}, Diff: "a", Cases: []string{"a:3x4", "a:2x3x4; n:[4,4]; axes:[0,2]; norm:1", "a:2x3x3; axes:[1,2]; norm:2", "a:5; axes:[0]"}},
-	{Name: "fft.irfft", Sym: "mlx_fft_irfft_mended", CppExpr: inverseReal("n == 0 ? fft::irfft(a, axis, norm, s) : fft::irfft(a, n, axis, norm, s)", "{n}", "{axis}"),
+	{Name: "fft.irfft", Sym: "mlx_fft_irfft_mended", CppExpr: inverseReal(axisThere, "n == 0 ? fft::irfft(a, axis, norm, s) : fft::irfft(a, n, axis, norm, s)", "{n}", "{axis}"),
 		In: "a array, n int, axis int, norm fftnorm", Out: "y", Pkg: "fft",
 		Go: []Form{
 			{"func IRFFT(a) n=0 axis=-1 norm=0", "returns the real array whose non-negative frequencies are a along the last axis."},
@@ -83,7 +99,7 @@ var fft = []Op{
 		},
 		Shape: "a's; the last transformed axis becomes 2·(size − 1), or as n says", Types: "any dtype, as complex64 → float32", Errors: "axis is out of range, or n is negative", Source: "MLX fft.irfft",
 		DTypes: []string{"complex64"}, Diff: "a", Cases: []string{"a:4; axis:-1", "a:3x4; n:7; axis:0; norm:1", "a:2x5; n:4; axis:1; norm:2", "a:2x3x2; axis:1"}},
-	{Name: "fft.irfft2", Sym: "mlx_fft_irfft2_mended", CppExpr: inverseReal("n.empty() ? fft::irfft2(a, axes, norm, s) : fft::irfft2(a, n, axes, norm, s)", "n", "axes"),
+	{Name: "fft.irfft2", Sym: "mlx_fft_irfft2_mended", CppExpr: inverseReal(axesThere, "n.empty() ? fft::irfft2(a, axes, norm, s) : fft::irfft2(a, n, axes, norm, s)", "n", "axes"),
 		In: "a array, n shape, axes axes, norm fftnorm", Out: "y", Pkg: "fft",
 		Go: []Form{
 			{"func IRFFT2(a) n=nil axes=[]int{-2,-1} norm=0", "returns the real array whose non-negative frequencies are a over the last two axes."},
@@ -91,7 +107,7 @@ var fft = []Op{
 		},
 		Shape: "a's; the last transformed axis becomes 2·(size − 1), or as n says", Types: "any dtype, as complex64 → float32", Errors: "an axis is out of range or repeated, or n has another length than axes", Source: "MLX fft.irfft2",
 		DTypes: []string{"complex64"}, Diff: "a", Cases: []string{"a:3x4; axes:[-2,-1]", "a:2x3x4; n:[4,4]; axes:[0,2]; norm:1", "a:2x4; n:[2,3]; axes:[0,1]; norm:2"}},
-	{Name: "fft.irfftn", Sym: "mlx_fft_irfftn_mended", CppExpr: inverseReal("n.empty() ? fft::irfftn(a, axes, norm, s) : fft::irfftn(a, n, axes, norm, s)", "n", "axes"),
+	{Name: "fft.irfftn", Sym: "mlx_fft_irfftn_mended", CppExpr: inverseReal(axesThere, "n.empty() ? fft::irfftn(a, axes, norm, s) : fft::irfftn(a, n, axes, norm, s)", "n", "axes"),
 		In: "a array, n shape, axes axes, norm fftnorm", Out: "y", Pkg: "fft",
 		Go: []Form{
 			{"func IRFFTN(a, axes...) n=nil norm=0", "returns the real array whose non-negative frequencies are a over axes, over all of them when none is given."},

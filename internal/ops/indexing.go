@@ -22,34 +22,35 @@ var indexing = []Op{
 		Shape: "the broadcast shape of indices, then slice_sizes", Types: "any; indices are integers", Errors: "slice_sizes do not fit a, axes repeat, indices and axes differ in number, or " + outside, Source: "MLX gather",
 		DTypes: all, Diff: "a", Cases: []string{
 			"a:4x3; indices:2@idx4; axes:[0]; slice_sizes:[1,3]", "a:4x3; indices:2x1@idx4+3@idx3; axes:[0,1]; slice_sizes:[1,1]", "a:4x3; indices:0d@idx2; axes:[1]; slice_sizes:[4,2]"}},
-	{Name: "scatter", Sym: "mlx_scatter_checked", CppExpr: checked(scattered + "return scatter(a, at, updates, ax, s);"), In: "a array, indices arrays, updates array, axes ints", Out: "y",
+	{Name: "scatter", Sym: "mlx_scatter_checked", CppExpr: checked(scattered + "auto y = scatter(a, at, updates, ax, s);\n\t\t\treturn updates.size() == 0 ? copy(a, s) : y;"), In: "a array, indices arrays, updates array, axes ints", Out: "y",
 		Go:    []Form{{"Scatter(indices, updates, axes)", "returns a with slices replaced by updates: those that start at indices[i] along axes[i]. For slices of one element negative indices count from the end."}},
 		Shape: "updates: the broadcast shape of indices, then one size per axis of a", Types: "a's; indices are integers", Errors: "updates do not fit, axes repeat, indices and axes differ in number, or " + outside, Source: "MLX scatter",
 		DTypes: all, Diff: "a updates", Cases: []string{
 			"a:4x3; indices:2@perm4; updates:2x1x3; axes:[0]", "a:4x3; indices:2@perm4+2@perm3; updates:2x1x1; axes:[0,1]", "a:4x3; indices:0d@idx4; updates:1x3; axes:[0]"}},
-	{Name: "scatter_add", Sym: "mlx_scatter_add_checked", CppExpr: checked(scattered + "return scatter_add(a, at, updates, ax, s);"), In: "a array, indices arrays, updates array, axes ints", Out: "y",
+	{Name: "scatter_add", Sym: "mlx_scatter_add_checked", CppExpr: checked(scattered + "auto y = scatter_add(a, at, updates, ax, s);\n\t\t\treturn updates.size() == 0 ? copy(a, s) : y;"), In: "a array, indices arrays, updates array, axes ints", Out: "y",
 		Go:    []Form{{"ScatterAdd(indices, updates, axes)", "is Scatter that adds updates to what is there."}},
 		Shape: "updates: the broadcast shape of indices, then one size per axis of a", Types: "a's; indices are integers", Errors: "updates do not fit, axes repeat, indices and axes differ in number, or " + outside, Source: "MLX scatter_add",
 		DTypes: numbers, Diff: "a updates", Cases: []string{
 			"a:4x3; indices:6@idx4; updates:6x1x3; axes:[0]", "a:4x3; indices:5@idx4+5@idx3; updates:5x1x1; axes:[0,1]"}},
-	{Name: "scatter_prod", Sym: "mlx_scatter_prod_checked", CppExpr: checked(scattered + "return scatter_prod(a, at, updates, ax, s);"), In: "a array, indices arrays, updates array, axes ints", Out: "y",
+	{Name: "scatter_prod", Sym: "mlx_scatter_prod_checked", CppExpr: checked(scattered + "auto y = scatter_prod(a, at, updates, ax, s);\n\t\t\treturn updates.size() == 0 ? copy(a, s) : y;"), In: "a array, indices arrays, updates array, axes ints", Out: "y",
 		Go:    []Form{{"ScatterProd(indices, updates, axes)", "is Scatter that multiplies what is there by updates."}},
 		Shape: "updates: the broadcast shape of indices, then one size per axis of a", Types: "a's; indices are integers", Errors: "updates do not fit, axes repeat, indices and axes differ in number, or " + outside, Source: "MLX scatter_prod",
 		DTypes: numbers, Diff: "a updates", Cases: []string{
 			"a:4x3; indices:6@idx4; updates:6x1x3; axes:[0]", "a:4x3; indices:5@idx4+5@idx3; updates:5x1x1; axes:[0,1]"}},
-	{Name: "scatter_max", Sym: "mlx_scatter_max_checked", CppExpr: checked(scattered + "return scatter_max(a, at, updates, ax, s);"), In: "a array, indices arrays, updates array, axes ints", Out: "y",
+	{Name: "scatter_max", Sym: "mlx_scatter_max_checked", CppExpr: checked(scattered + "auto y = scatter_max(a, at, updates, ax, s);\n\t\t\treturn updates.size() == 0 ? copy(a, s) : y;"), In: "a array, indices arrays, updates array, axes ints", Out: "y",
 		Go:    []Form{{"ScatterMax(indices, updates, axes)", "is Scatter that keeps the larger of updates and what is there."}},
 		Shape: "updates: the broadcast shape of indices, then one size per axis of a", Types: "real; a's; indices are integers", Errors: "updates do not fit, axes repeat, indices and axes differ in number, or " + outside, Source: "MLX scatter_max",
 		DTypes: reals, Diff: "a updates", Cases: []string{
 			"a:4x3@distinct; indices:2@perm4; updates:2x1x3@between; axes:[0]", "a:4x3@distinct; indices:2@perm4+2@perm3; updates:2x1x1@between; axes:[0,1]"}},
-	{Name: "scatter_min", Sym: "mlx_scatter_min_checked", CppExpr: checked(scattered + "return scatter_min(a, at, updates, ax, s);"), In: "a array, indices arrays, updates array, axes ints", Out: "y",
+	{Name: "scatter_min", Sym: "mlx_scatter_min_checked", CppExpr: checked(scattered + "auto y = scatter_min(a, at, updates, ax, s);\n\t\t\treturn updates.size() == 0 ? copy(a, s) : y;"), In: "a array, indices arrays, updates array, axes ints", Out: "y",
 		Go:    []Form{{"ScatterMin(indices, updates, axes)", "is Scatter that keeps the smaller of updates and what is there."}},
 		Shape: "updates: the broadcast shape of indices, then one size per axis of a", Types: "real; a's; indices are integers", Errors: "updates do not fit, axes repeat, indices and axes differ in number, or " + outside, Source: "MLX scatter_min",
 		DTypes: reals, Diff: "a updates", Cases: []string{
 			"a:4x3@distinct; indices:2@perm4; updates:2x1x3@between; axes:[0]", "a:4x3@distinct; indices:2@perm4+2@perm3; updates:2x1x1@between; axes:[0,1]"}},
-	{Name: "masked_scatter", Sym: "mlx_masked_scatter", Cpp: "masked_scatter", In: "a array, mask array, src array", Out: "y",
+	{Name: "masked_scatter", Sym: "mlx_masked_scatter_checked", CppExpr: checked(`if (src.size() == 0 && mask.size() > 0) throw std::invalid_argument("the source is empty: it has no element for a mask that is true");
+			return masked_scatter(a, mask, src, s);`), In: "a array, mask array, src array", Out: "y",
 		Go:    []Form{{"MaskedScatter(mask, src)", "returns a with the elements where mask is true replaced by those of src, in row-major order."}},
-		Shape: "that of a; mask has the leading axes of a", Types: "a's; mask is bool", Errors: "mask is not bool or does not fit a", Source: "MLX masked_scatter",
+		Shape: "that of a; mask has the leading axes of a", Types: "a's; mask is bool", Errors: "mask is not bool or does not fit a, or src is empty and mask is not", Source: "MLX masked_scatter",
 		DTypes: all, Diff: "a src", Cases: []string{"a:3x4; mask:3x4@bool:bool; src:12", "a:3x4; mask:3@bool:bool; src:3x4", "a:3x4; mask:3@bool:bool; src:4"}},
 	{Name: "slice", Sym: "mlx_slice", Cpp: "slice", In: "a array, start bounds, stop bounds, strides bounds", Out: "y",
 		Go:    []Form{{"sliceRaw(start, stop, strides)", "returns every strides[i]-th element of a from start[i] up to but without stop[i] along axis i; negative positions count from the end, a negative stride walks backwards."}},

@@ -17,19 +17,19 @@ var linalg = []Op{
 		Go:    []Form{{"func SVDVals(a)", "returns the singular values of a in descending order."}},
 		Shape: "(…, m, n) → (…, min(m, n))", Types: "float32, float64 or complex64; the result is real", Errors: "the iteration does not converge (NaN in a)", Source: "LAPACK gesdd",
 		DTypes: []string{"float32", "complex64"}, CPU: true, Diff: "a", Cases: []string{"a:3x3@well", "a:2x4x3@well", "a:2x7@well"}},
-	{Name: "linalg.inv", Sym: "mlx_linalg_inv", CppExpr: "[&] { auto y = linalg::inv(a, s); return y.size() == 0 ? zeros_like(y, s) : y; }()",
+	{Name: "linalg.inv", Sym: "mlx_linalg_inv", CppExpr: "[&] { auto y = linalg::inv(a, s); return y.size() == 0 ? zeros(y.shape(), y.dtype(), s) : y; }()",
 		In: "a array", Out: "y", Pkg: "linalg",
 		Go:    []Form{{"func Inv(a)", "returns the inverse of the square matrices of a."}},
 		Shape: "(…, n, n) → (…, n, n)", Types: "float32 or float64", Errors: "a is not square, or singular (seen when the result is evaluated)", Source: "LAPACK getrf, getri",
 		CPU: true, Diff: "a", Cases: []string{"a:0x0", "a:3x3@well", "a:2x4x4@well"}},
-	{Name: "linalg.tri_inv", Sym: "mlx_linalg_tri_inv", CppExpr: "[&] { auto y = linalg::tri_inv(a, upper, s); return y.size() == 0 ? zeros_like(y, s) : y; }()",
+	{Name: "linalg.tri_inv", Sym: "mlx_linalg_tri_inv", CppExpr: "[&] { auto y = linalg::tri_inv(a, upper, s); return y.size() == 0 ? zeros(y.shape(), y.dtype(), s) : y; }()",
 		In: "a array, upper bool", Out: "y", Pkg: "linalg",
 		Go:    []Form{{"func TriInv(a, upper)", "returns the inverse of triangular matrices; only the triangle that upper names is read."}},
 		Shape: "(…, n, n) → (…, n, n)", Types: "float32 or float64", Errors: "a is not square, or singular (seen when the result is evaluated)", Source: "LAPACK trtri",
 		CPU: true, Diff: "a", Cases: []string{"a:0x0", "a:3x3@lower", "a:2x3x3@upper; upper:true"}},
 	{Name: "linalg.cholesky", Sym: "mlx_linalg_cholesky", CppExpr: `[&] {
 			auto y = linalg::cholesky(a, upper, s);
-			if (y.size() == 0) return zeros_like(y, s);
+			if (y.size() == 0) return zeros(y.shape(), y.dtype(), s);
 			auto ok = all(greater(diagonal(y, 0, -2, -1, s), array(0.0f, y.dtype()), s), -1, true, s);
 			return multiply(y, where(expand_dims(ok, -1, s), array(1.0f, y.dtype()), array(NAN, y.dtype()), s), s);
 		}()`,
@@ -40,7 +40,7 @@ var linalg = []Op{
 		},
 		Shape: "(…, n, n) → (…, n, n)", Types: "float32 or float64", Errors: "a is not square; a matrix that is not positive definite gives NaN", Source: "LAPACK potrf",
 		CPU: true, Diff: "a", Cases: []string{"a:0x0", "a:3x3@spd", "a:2x3x3@spd; upper:true"}},
-	{Name: "linalg.cholesky_inv", Sym: "mlx_linalg_cholesky_inv", CppExpr: "[&] { auto y = linalg::cholesky_inv(a, upper, s); return y.size() == 0 ? zeros_like(y, s) : y; }()",
+	{Name: "linalg.cholesky_inv", Sym: "mlx_linalg_cholesky_inv", CppExpr: "[&] { auto y = linalg::cholesky_inv(a, upper, s); return y.size() == 0 ? zeros(y.shape(), y.dtype(), s) : y; }()",
 		In: "a array, upper bool", Out: "y", Pkg: "linalg",
 		Go:    []Form{{"func CholeskyInv(a, upper)", "returns the inverse of the matrix whose Cholesky factor is a; upper says which triangle the factor fills."}},
 		Shape: "(…, n, n) → (…, n, n)", Types: "float32 or float64", Errors: "a is not square, or singular (seen when the result is evaluated)", Source: "LAPACK trtri",
@@ -54,7 +54,7 @@ var linalg = []Op{
 			auto r = linalg::lu(a, s);
 			if (a.size() == 0) {
 				auto rows = arange(0, a.shape(-2), uint32, s);
-				r = {broadcast_to(rows, r[0].shape(), s), zeros_like(r[1], s), zeros_like(r[2], s)};
+				r = {broadcast_to(rows, r[0].shape(), s), zeros(r[1].shape(), r[1].dtype(), s), zeros(r[2].shape(), r[2].dtype(), s)};
 			}
 			return std::make_tuple(r[0], r[1], r[2]);
 		}()`,
@@ -64,18 +64,19 @@ var linalg = []Op{
 		CPU: true, Diff: "a", Cases: []string{"a:0x0", "a:3x3@well", "a:2x4x4@well", "a:4x3@well", "a:3x4@well"}},
 	{Name: "linalg.lu_factor", NoExport: "the format has no LU factors", Sym: "mlx_linalg_lu_factor", CppExpr: `[&] {
 			auto r = linalg::lu_factor(a, s);
-			return a.size() == 0 ? std::make_pair(zeros_like(r.first, s), zeros_like(r.second, s)) : r;
+			r.first = contiguous(r.first, false, s); // the engine's says that it holds more elements than it does
+			return a.size() == 0 ? std::make_pair(zeros(r.first.shape(), r.first.dtype(), s), zeros(r.second.shape(), r.second.dtype(), s)) : r;
 		}()`,
 		In: "a array", Out: "lu pivots", Pkg: "linalg",
 		Go:    []Form{{"func LUFactor(a)", "returns the LU factorisation in one matrix, as LAPACK packs it, and its pivots: row i was swapped with row pivots[i], counting from 0."}},
 		Shape: "(…, m, n) → (…, m, n), (…, min(m, n))", Types: "float32 or float64; pivots are uint32", Source: "LAPACK getrf",
 		CPU: true, Diff: "a", Cases: []string{"a:0x0", "a:3x3@well", "a:2x4x4@well", "a:4x3@well"}},
-	{Name: "linalg.solve", NoExport: "the format has no LU factors", Sym: "mlx_linalg_solve", CppExpr: "[&] { auto y = linalg::solve(a, b, s); return y.size() == 0 ? zeros_like(y, s) : y; }()",
+	{Name: "linalg.solve", NoExport: "the format has no LU factors", Sym: "mlx_linalg_solve", CppExpr: "[&] { auto y = linalg::solve(a, b, s); return y.size() == 0 ? zeros(y.shape(), y.dtype(), s) : y; }()",
 		In: "a array, b array", Out: "x", Pkg: "linalg",
 		Go:    []Form{{"func Solve(a, b)", "returns the x with a·x = b for square a."}},
 		Shape: "(…, n, n), (…, n, k) or (n) → as b", Types: "float32 or float64 after promotion", Errors: "a is not square, or singular (seen when the result is evaluated)", Source: "LAPACK getrf, trtri",
 		CPU: true, Diff: "a b", Cases: []string{"a:0x0; b:0x2", "a:3x3@well; b:3x2", "a:3x3@well; b:3", "a:2x3x3@well; b:2x3x1"}},
-	{Name: "linalg.solve_triangular", Sym: "mlx_linalg_solve_triangular", CppExpr: "[&] { auto y = linalg::solve_triangular(a, b, upper, s); return y.size() == 0 ? zeros_like(y, s) : y; }()",
+	{Name: "linalg.solve_triangular", Sym: "mlx_linalg_solve_triangular", CppExpr: "[&] { auto y = linalg::solve_triangular(a, b, upper, s); return y.size() == 0 ? zeros(y.shape(), y.dtype(), s) : y; }()",
 		In: "a array, b array, upper bool", Out: "x", Pkg: "linalg",
 		Go:    []Form{{"func SolveTriangular(a, b, upper)", "returns the x with a·x = b for triangular a; only the triangle that upper names is read."}},
 		Shape: "(…, n, n), (…, n, k) or (n) → as b", Types: "float32 or float64 after promotion", Errors: "a is not square, or singular (seen when the result is evaluated)", Source: "LAPACK trtri",

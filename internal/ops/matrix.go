@@ -51,7 +51,7 @@ var matrix = []Op{
 	{Name: "segmented_mm", NoExport: "the format has no segmented products", Sym: "mlx_segmented_mm_mended", CppExpr: `[&] {
 			auto y = segmented_mm(a, b, segments, s);
 			if (a.shape(1) != b.shape(0)) throw std::invalid_argument("[segmented_mm] the inner sizes differ");
-			if (y.size() == 0) return zeros_like(y, s);
+			if (y.size() == 0) return zeros(y.shape(), y.dtype(), s);
 			auto cut = minimum(astype(segments, uint32, s), array(uint32_t(b.shape(0))), s);
 			// A CPU stream takes what it multiplies in half precision for whole matrices.
 			auto t = s.device == Device::cpu ? float32 : y.dtype();

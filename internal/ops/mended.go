@@ -73,6 +73,11 @@ var deviation = mended(`if (!a.is_tracer()) return mlx::core::std(a, axes, keepd
 // scaledAddmm is addmm: the engine's forward derivative leaves alpha and beta out, and its batch
 // rule takes c for a whole result that is mapped with a.
 var scaledAddmm = mended(`auto x = alpha == 1 ? a : multiply(a, array(alpha, a.dtype()), s), z = beta == 1 ? c : multiply(c, array(beta, c.dtype()), s);
+			// The engine lets c be larger than such a product.
+			if (a.ndim() < 2 || b.ndim() < 2 || issubdtype(promote_types(promote_types(a.dtype(), b.dtype()), c.dtype()), complexfloating)) {
+				auto product = matmul(x, b, s);
+				return add(product, broadcast_to(z, product.shape(), s), s);
+			}
 			if (z.is_tracer() && z.size() > 0) {
 				auto w = first(z);
 				z = broadcast_to(z, matmul(x, b, s).shape(), s);
@@ -82,16 +87,22 @@ var scaledAddmm = mended(`auto x = alpha == 1 ? a : multiply(a, array(alpha, a.d
 
 // inverseReal calls an inverse of a real transform. Of an odd size it is a complex
 // one of both halves, since the engine's forward derivative takes sizes for even.
-// sizes and axes are C++ expressions for lists, of which none may be empty.
-func inverseReal(call, sizes, axes string) string {
-	return mended(`std::vector<int> ax = ` + axes + `;
+// check goes before; sizes and axes are C++ expressions for lists, of which none may
+// be empty.
+func inverseReal(check, call, sizes, axes string) string {
+	return mended(check + `std::vector<int> ax = ` + axes + `;
 			Shape to = ` + sizes + `;
-			bool odd = a.size() > 0 && !to.empty() && to.size() == ax.size() && to.back() > 0 && to.back() % 2 == 1;
+			bool odd = !to.empty() && to.size() == ax.size() && to.back() > 0 && to.back() % 2 == 1;
 			for (int& i : ax) {
 				odd = odd && i >= -int(a.ndim()) && i < int(a.ndim());
 				i = i < 0 ? i + a.ndim() : i;
 			}
 			if (!odd) return ` + call + `;
+			if (a.size() == 0) {
+				Shape shape = a.shape();
+				for (size_t i = 0; i < ax.size(); i++) shape[ax[i]] = to[i];
+				return zeros(shape, float32, s);
+			}
 			auto x = astype(a, complex64, s);
 			int last = ax.back(), n = to.back(), half = n / 2 + 1;
 			ax.pop_back(), to.pop_back();

@@ -24,7 +24,7 @@ var quantized = []Op{
 	{Name: "quant.quantized_matmul", Sym: "mlx_quantized_matmul", CppExpr: `[&] {
 			if (x.ndim() < 1 || w.ndim() < 2 || scales.ndim() != w.ndim()) throw std::invalid_argument("[quantized_matmul] x is a scalar, or w and scales have no two axes each");
 			auto y = quantized_matmul(x, w, scales, biases, transpose, group_size, bits, mode, s);
-			return x.size() == 0 || w.size() == 0 ? zeros_like(y, s) : y;
+			return x.size() == 0 || w.size() == 0 ? zeros(y.shape(), y.dtype(), s) : y;
 		}()`,
 		In: "x array, w array, scales array, biases array?, transpose bool, group_size int?, bits int?, mode string", Out: "y", Pkg: "quant",
 		Go: []Form{
@@ -44,7 +44,7 @@ var quantized = []Op{
 	{Name: "quant.gather_qmm", Sym: "mlx_gather_qmm_checked", CppExpr: checked(pickMatrices("x", "w") + `
 			if (x.ndim() < 1 || w.ndim() < 2 || scales.ndim() != w.ndim()) throw std::invalid_argument("[gather_qmm] x is a scalar, or w and scales have no two axes each");
 			auto y = gather_qmm(x, w, scales, biases, lhs, rhs, transpose, group_size, bits, mode, global_scale, sorted_indices, s);
-			return x.size() == 0 || w.size() == 0 ? zeros_like(y, s) : y;`),
+			return x.size() == 0 || w.size() == 0 ? zeros(y.shape(), y.dtype(), s) : y;`),
 		In: "x array, w array, scales array, biases array?, lhs_indices array?, rhs_indices array?, transpose bool, group_size int?, bits int?, mode string, global_scale array?, sorted_indices bool", Out: "y", Pkg: "quant",
 		Go: []Form{
 			{"func GatherMM(x, w, scales, biases, lhs_indices, rhs_indices, group_size, bits) transpose=true mode=\"affine\" global_scale=nil sorted_indices=false", "multiplies matrices of x by packed matrices of w, picked by index; nil indices stand for all matrices in order."},

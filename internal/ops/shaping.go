@@ -116,7 +116,7 @@ var shaping = []Op{
 		Go:    []Form{{"Copy()", "returns a copy of a."}},
 		Shape: "that of a", Types: "any", Source: "MLX copy",
 		DTypes: all, Diff: "a", Cases: []string{"a:3x4", "a:0d", "a:0x3"}},
-	{Name: "number_of_elements", Sym: "mlx_number_of_elements", Cpp: "number_of_elements", In: "a array, axes axes, inverted bool, dtype dtype", Out: "y",
+	{Name: "number_of_elements", Sym: "mlx_number_of_elements_checked", CppExpr: checked("auto ax = axes;\n\t\t\tfor (auto& k : ax) k = axis_of(a, k);\n\t\t\treturn number_of_elements(a, ax, inverted, dtype, s);"), In: "a array, axes axes, inverted bool, dtype dtype", Out: "y",
 		Go:    []Form{{"NumberOfElements(dtype, axes...) inverted=false", "returns the product of the sizes of axes, of all of them when none is given, as a scalar that follows the shape in shapeless programs."}},
 		Shape: "any → ()", Types: "any → dtype", Source: "MLX number_of_elements",
 		DTypes: all, Cases: []string{"a:3x4; dtype:int32", "a:2x3x4; axes:[0,-1]; dtype:float32", "a:3x4; axes:[1]; inverted:true; dtype:float32"}},

@@ -57,6 +57,18 @@ Arrays gather_mm_vjp(
     Primitive& p, const Arrays& primals, const Arrays& cotangents, const std::vector<int>& argnums,
     const Arrays& outputs) {
   auto s = p.stream();
+  // MLX's rule counts matrices, so one alone is a stack of one.
+  if (primals[0].ndim() == 2 || primals[1].ndim() == 2) {
+    auto in = primals;
+    for (int i : {0, 1}) {
+      in[i] = primals[i].ndim() == 2 ? expand_dims(primals[i], 0, s) : primals[i];
+    }
+    auto grads = gather_mm_vjp(p, in, cotangents, argnums, outputs);
+    for (size_t i = 0; i < grads.size(); i++) {
+      grads[i] = reshape(grads[i], primals[argnums[i]].shape(), s);
+    }
+    return grads;
+  }
   auto sorted = static_cast<GatherMM&>(p).state();
   if (s.device == Device::cpu && size_of(primals[0].dtype()) == 2 && (sorted.first || sorted.second)) {
     auto y = gather_mm(primals[0], primals[1], primals[2], primals[3], false, s);

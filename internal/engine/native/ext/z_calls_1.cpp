@@ -577,7 +577,7 @@ int call_number_of_elements(uint64_t* w_) {
   bool inverted = in_.word() != 0;
   mlx_dtype dtype = in_.dtype();
   mlx_array r_{nullptr};
-  if (T.mlx_number_of_elements(&r_, a, axes.p(), axes.n(), inverted, dtype, adj_stream())) return -1;
+  if (T.mlx_number_of_elements_checked(&r_, a, axes.p(), axes.n(), inverted, dtype, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 

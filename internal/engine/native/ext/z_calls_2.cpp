@@ -124,7 +124,7 @@ int call_masked_scatter(uint64_t* w_) {
   mlx_array mask = in_.array();
   mlx_array src = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_masked_scatter(&r_, a, mask, src, adj_stream())) return -1;
+  if (T.mlx_masked_scatter_checked(&r_, a, mask, src, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 

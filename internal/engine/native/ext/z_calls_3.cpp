@@ -128,7 +128,7 @@ int call_fft_fft(uint64_t* w_) {
   int axis = in_.integer();
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_fft_fft(&r_, a, n, axis, norm, adj_stream())) return -1;
+  if (T.mlx_fft_fft_checked(&r_, a, n, axis, norm, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -139,7 +139,7 @@ int call_fft_fft2(uint64_t* w_) {
   Ints axes = in_.axes();
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_fft_fft2(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
+  if (T.mlx_fft_fft2_checked(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -150,7 +150,7 @@ int call_fft_fftn(uint64_t* w_) {
   Ints axes = in_.axes();
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_fft_fftn(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
+  if (T.mlx_fft_fftn_checked(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -161,7 +161,7 @@ int call_fft_ifft(uint64_t* w_) {
   int axis = in_.integer();
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_fft_ifft(&r_, a, n, axis, norm, adj_stream())) return -1;
+  if (T.mlx_fft_ifft_checked(&r_, a, n, axis, norm, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -172,7 +172,7 @@ int call_fft_ifft2(uint64_t* w_) {
   Ints axes = in_.axes();
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_fft_ifft2(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
+  if (T.mlx_fft_ifft2_checked(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -183,7 +183,7 @@ int call_fft_ifftn(uint64_t* w_) {
   Ints axes = in_.axes();
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_fft_ifftn(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
+  if (T.mlx_fft_ifftn_checked(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -194,7 +194,7 @@ int call_fft_rfft(uint64_t* w_) {
   int axis = in_.integer();
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_fft_rfft(&r_, a, n, axis, norm, adj_stream())) return -1;
+  if (T.mlx_fft_rfft_checked(&r_, a, n, axis, norm, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -205,7 +205,7 @@ int call_fft_rfft2(uint64_t* w_) {
   Ints axes = in_.axes();
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_fft_rfft2(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
+  if (T.mlx_fft_rfft2_checked(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -216,7 +216,7 @@ int call_fft_rfftn(uint64_t* w_) {
   Ints axes = in_.axes();
   mlx_fft_norm norm = (mlx_fft_norm)in_.integer();
   mlx_array r_{nullptr};
-  if (T.mlx_fft_rfftn(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
+  if (T.mlx_fft_rfftn_checked(&r_, a, n.p(), n.n(), axes.p(), axes.n(), norm, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 

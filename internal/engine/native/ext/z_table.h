@@ -154,7 +154,7 @@ struct Table {
   int (*mlx_view)(mlx_array* res, const mlx_array a, mlx_dtype dtype, const mlx_stream s);
   int (*mlx_contiguous)(mlx_array* res, const mlx_array a, bool allow_col_major, const mlx_stream s);
   int (*mlx_copy)(mlx_array* res, const mlx_array a, const mlx_stream s);
-  int (*mlx_number_of_elements)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool inverted, mlx_dtype dtype, const mlx_stream s);
+  int (*mlx_number_of_elements_checked)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool inverted, mlx_dtype dtype, const mlx_stream s);
   int (*mlx_concatenate_axis)(mlx_array* res, const mlx_vector_array arrays, int axis, const mlx_stream s);
   int (*mlx_stack_axis)(mlx_array* res, const mlx_vector_array arrays, int axis, const mlx_stream s);
   int (*mlx_split)(mlx_vector_array* res, const mlx_array a, int num_splits, int axis, const mlx_stream s);
@@ -177,7 +177,7 @@ struct Table {
   int (*mlx_scatter_prod_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s);
   int (*mlx_scatter_max_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s);
   int (*mlx_scatter_min_checked)(mlx_array* res, const mlx_array a, const mlx_vector_array indices, const mlx_array updates, const int* axes, size_t axes_num, const mlx_stream s);
-  int (*mlx_masked_scatter)(mlx_array* res, const mlx_array a, const mlx_array mask, const mlx_array src, const mlx_stream s);
+  int (*mlx_masked_scatter_checked)(mlx_array* res, const mlx_array a, const mlx_array mask, const mlx_array src, const mlx_stream s);
   int (*mlx_slice)(mlx_array* res, const mlx_array a, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
   int (*mlx_slice_dynamic_checked)(mlx_array* res, const mlx_array a, const mlx_array start, const int* axes, size_t axes_num, const int* slice_size, size_t slice_size_num, const mlx_stream s);
   int (*mlx_slice_update_mended)(mlx_array* res, const mlx_array src, const mlx_array update, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s);
@@ -249,15 +249,15 @@ struct Table {
   int (*mlx_linalg_norm_l2_mended)(mlx_array* res, const mlx_array a, const int* axis, size_t axis_num, bool keepdims, const mlx_stream s);
   int (*mlx_linalg_norm_mended)(mlx_array* res, const mlx_array a, double ord, const int* axis, size_t axis_num, bool keepdims, const mlx_stream s);
   int (*mlx_linalg_norm_matrix_mended)(mlx_array* res, const mlx_array a, const char* ord, const int* axis, size_t axis_num, bool keepdims, const mlx_stream s);
-  int (*mlx_fft_fft)(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s);
-  int (*mlx_fft_fft2)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
-  int (*mlx_fft_fftn)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
-  int (*mlx_fft_ifft)(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s);
-  int (*mlx_fft_ifft2)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
-  int (*mlx_fft_ifftn)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
-  int (*mlx_fft_rfft)(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s);
-  int (*mlx_fft_rfft2)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
-  int (*mlx_fft_rfftn)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
+  int (*mlx_fft_fft_checked)(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s);
+  int (*mlx_fft_fft2_checked)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
+  int (*mlx_fft_fftn_checked)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
+  int (*mlx_fft_ifft_checked)(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s);
+  int (*mlx_fft_ifft2_checked)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
+  int (*mlx_fft_ifftn_checked)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
+  int (*mlx_fft_rfft_checked)(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s);
+  int (*mlx_fft_rfft2_checked)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
+  int (*mlx_fft_rfftn_checked)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
   int (*mlx_fft_irfft_mended)(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s);
   int (*mlx_fft_irfft2_mended)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
   int (*mlx_fft_irfftn_mended)(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s);
@@ -458,7 +458,7 @@ struct Table {
   X(mlx_view) \
   X(mlx_contiguous) \
   X(mlx_copy) \
-  X(mlx_number_of_elements) \
+  X(mlx_number_of_elements_checked) \
   X(mlx_concatenate_axis) \
   X(mlx_stack_axis) \
   X(mlx_split) \
@@ -481,7 +481,7 @@ struct Table {
   X(mlx_scatter_prod_checked) \
   X(mlx_scatter_max_checked) \
   X(mlx_scatter_min_checked) \
-  X(mlx_masked_scatter) \
+  X(mlx_masked_scatter_checked) \
   X(mlx_slice) \
   X(mlx_slice_dynamic_checked) \
   X(mlx_slice_update_mended) \
@@ -553,15 +553,15 @@ struct Table {
   X(mlx_linalg_norm_l2_mended) \
   X(mlx_linalg_norm_mended) \
   X(mlx_linalg_norm_matrix_mended) \
-  X(mlx_fft_fft) \
-  X(mlx_fft_fft2) \
-  X(mlx_fft_fftn) \
-  X(mlx_fft_ifft) \
-  X(mlx_fft_ifft2) \
-  X(mlx_fft_ifftn) \
-  X(mlx_fft_rfft) \
-  X(mlx_fft_rfft2) \
-  X(mlx_fft_rfftn) \
+  X(mlx_fft_fft_checked) \
+  X(mlx_fft_fft2_checked) \
+  X(mlx_fft_fftn_checked) \
+  X(mlx_fft_ifft_checked) \
+  X(mlx_fft_ifft2_checked) \
+  X(mlx_fft_ifftn_checked) \
+  X(mlx_fft_rfft_checked) \
+  X(mlx_fft_rfft2_checked) \
+  X(mlx_fft_rfftn_checked) \
   X(mlx_fft_irfft_mended) \
   X(mlx_fft_irfft2_mended) \
   X(mlx_fft_irfftn_mended) \

@@ -371,9 +371,58 @@ int mlx_copy(mlx_array* res, const mlx_array a, const mlx_stream s) {
   });
 }
 
-int mlx_number_of_elements(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool inverted, mlx_dtype dtype, const mlx_stream s) {
+int mlx_number_of_elements_checked(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool inverted, mlx_dtype dtype, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::number_of_elements(get(a), to_ints(axes, axes_num), inverted, get(dtype), get(s)));
+    set(res, [](const auto& a, const auto& axes, const auto& inverted, const auto& dtype, const auto& s) { return [&] {
+			[[maybe_unused]] auto all = [](const array& x, auto ok) -> int {
+				if (x.is_tracer() || !x.is_available() || !x.flags().row_contiguous || x.size() > 4096) return -1;
+				auto each = [&](auto* p) {
+					for (size_t k = 0; k < x.size(); k++) {
+						int64_t v = p[k] > 0 && uint64_t(p[k]) > uint64_t(INT64_MAX) ? INT64_MAX : int64_t(p[k]);
+						if (!ok(v)) return 0;
+					}
+					return 1;
+				};
+				switch (x.dtype().val()) {
+					case Dtype::Val::uint8: return each(x.data<uint8_t>());
+					case Dtype::Val::uint16: return each(x.data<uint16_t>());
+					case Dtype::Val::uint32: return each(x.data<uint32_t>());
+					case Dtype::Val::uint64: return each(x.data<uint64_t>());
+					case Dtype::Val::int8: return each(x.data<int8_t>());
+					case Dtype::Val::int16: return each(x.data<int16_t>());
+					case Dtype::Val::int32: return each(x.data<int32_t>());
+					case Dtype::Val::int64: return each(x.data<int64_t>());
+					default: return -1;
+				}
+			};
+			[[maybe_unused]] auto axis_of = [](const array& x, int ax) -> int {
+				int n = int(x.ndim());
+				if (ax < -n || ax >= n)
+					throw std::invalid_argument(n == 0 ? "axis " + std::to_string(ax) + ": a scalar has no axes"
+						: "axis " + std::to_string(ax) + " is out of range: the array has axes " + std::to_string(-n) + " to " + std::to_string(n - 1));
+				return ax < 0 ? ax + n : ax;
+			};
+			[[maybe_unused]] auto size_of_axis = [&](const array& x, int ax) -> int { return x.shape(axis_of(x, ax)); };
+			[[maybe_unused]] auto within = [&](array i, int64_t n, int64_t len = 1) -> array {
+				if (!issubdtype(i.dtype(), integer)) throw std::invalid_argument("the indices are not integers");
+				if (i.size() == 0 || len == 0) return i;
+				if (n == 0) throw std::invalid_argument("the axis is empty: it has nothing to index");
+				int64_t lo = len == 1 ? -n : 0, hi = n - len, bad = 0;
+				int known = all(i, [&](int64_t v) { bad = v; return v >= lo && v <= hi; });
+				if (known == 0)
+					throw std::invalid_argument("index " + std::to_string(bad) + " is out of range for an axis of " + std::to_string(n) + " elements" +
+						(len > 1 ? " and a slice of " + std::to_string(len) : ""));
+				if (known == 1) return i;
+				bool sign = issubdtype(i.dtype(), signedinteger);
+				int bits = 8 * int(size_of(i.dtype())) - (sign ? 1 : 0);
+				if (bits >= 63 || hi < (int64_t(1) << bits) - 1) i = minimum(i, array(hi, i.dtype()), s);
+				if (sign && (bits >= 63 || lo > -(int64_t(1) << bits))) i = maximum(i, array(lo, i.dtype()), s);
+				return i;
+			};
+			auto ax = axes;
+			for (auto& k : ax) k = axis_of(a, k);
+			return number_of_elements(a, ax, inverted, dtype, s);
+		}(); }(get(a), to_ints(axes, axes_num), inverted, get(dtype), get(s)));
   });
 }
 

@@ -345,7 +345,8 @@ int mlx_scatter_checked(mlx_array* res, const mlx_array a, const mlx_vector_arra
 				at[k] = within(at[k], a.shape(ax[k]), updates.shape(int(updates.ndim() - a.ndim()) + ax[k]));
 			}
 			if (updates.size() == 0) return a; // the engine divides by its size
-			return scatter(a, at, updates, ax, s);
+			auto y = scatter(a, at, updates, ax, s);
+			return updates.size() == 0 ? copy(a, s) : y;
 		}(); }(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
   });
 }
@@ -408,7 +409,8 @@ int mlx_scatter_add_checked(mlx_array* res, const mlx_array a, const mlx_vector_
 				at[k] = within(at[k], a.shape(ax[k]), updates.shape(int(updates.ndim() - a.ndim()) + ax[k]));
 			}
 			if (updates.size() == 0) return a; // the engine divides by its size
-			return scatter_add(a, at, updates, ax, s);
+			auto y = scatter_add(a, at, updates, ax, s);
+			return updates.size() == 0 ? copy(a, s) : y;
 		}(); }(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
   });
 }
@@ -471,7 +473,8 @@ int mlx_scatter_prod_checked(mlx_array* res, const mlx_array a, const mlx_vector
 				at[k] = within(at[k], a.shape(ax[k]), updates.shape(int(updates.ndim() - a.ndim()) + ax[k]));
 			}
 			if (updates.size() == 0) return a; // the engine divides by its size
-			return scatter_prod(a, at, updates, ax, s);
+			auto y = scatter_prod(a, at, updates, ax, s);
+			return updates.size() == 0 ? copy(a, s) : y;
 		}(); }(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
   });
 }
@@ -534,7 +537,8 @@ int mlx_scatter_max_checked(mlx_array* res, const mlx_array a, const mlx_vector_
 				at[k] = within(at[k], a.shape(ax[k]), updates.shape(int(updates.ndim() - a.ndim()) + ax[k]));
 			}
 			if (updates.size() == 0) return a; // the engine divides by its size
-			return scatter_max(a, at, updates, ax, s);
+			auto y = scatter_max(a, at, updates, ax, s);
+			return updates.size() == 0 ? copy(a, s) : y;
 		}(); }(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
   });
 }
@@ -597,14 +601,63 @@ int mlx_scatter_min_checked(mlx_array* res, const mlx_array a, const mlx_vector_
 				at[k] = within(at[k], a.shape(ax[k]), updates.shape(int(updates.ndim() - a.ndim()) + ax[k]));
 			}
 			if (updates.size() == 0) return a; // the engine divides by its size
-			return scatter_min(a, at, updates, ax, s);
+			auto y = scatter_min(a, at, updates, ax, s);
+			return updates.size() == 0 ? copy(a, s) : y;
 		}(); }(get(a), get(indices), get(updates), to_ints(axes, axes_num), get(s)));
   });
 }
 
-int mlx_masked_scatter(mlx_array* res, const mlx_array a, const mlx_array mask, const mlx_array src, const mlx_stream s) {
+int mlx_masked_scatter_checked(mlx_array* res, const mlx_array a, const mlx_array mask, const mlx_array src, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::masked_scatter(get(a), get(mask), get(src), get(s)));
+    set(res, [](const auto& a, const auto& mask, const auto& src, const auto& s) { return [&] {
+			[[maybe_unused]] auto all = [](const array& x, auto ok) -> int {
+				if (x.is_tracer() || !x.is_available() || !x.flags().row_contiguous || x.size() > 4096) return -1;
+				auto each = [&](auto* p) {
+					for (size_t k = 0; k < x.size(); k++) {
+						int64_t v = p[k] > 0 && uint64_t(p[k]) > uint64_t(INT64_MAX) ? INT64_MAX : int64_t(p[k]);
+						if (!ok(v)) return 0;
+					}
+					return 1;
+				};
+				switch (x.dtype().val()) {
+					case Dtype::Val::uint8: return each(x.data<uint8_t>());
+					case Dtype::Val::uint16: return each(x.data<uint16_t>());
+					case Dtype::Val::uint32: return each(x.data<uint32_t>());
+					case Dtype::Val::uint64: return each(x.data<uint64_t>());
+					case Dtype::Val::int8: return each(x.data<int8_t>());
+					case Dtype::Val::int16: return each(x.data<int16_t>());
+					case Dtype::Val::int32: return each(x.data<int32_t>());
+					case Dtype::Val::int64: return each(x.data<int64_t>());
+					default: return -1;
+				}
+			};
+			[[maybe_unused]] auto axis_of = [](const array& x, int ax) -> int {
+				int n = int(x.ndim());
+				if (ax < -n || ax >= n)
+					throw std::invalid_argument(n == 0 ? "axis " + std::to_string(ax) + ": a scalar has no axes"
+						: "axis " + std::to_string(ax) + " is out of range: the array has axes " + std::to_string(-n) + " to " + std::to_string(n - 1));
+				return ax < 0 ? ax + n : ax;
+			};
+			[[maybe_unused]] auto size_of_axis = [&](const array& x, int ax) -> int { return x.shape(axis_of(x, ax)); };
+			[[maybe_unused]] auto within = [&](array i, int64_t n, int64_t len = 1) -> array {
+				if (!issubdtype(i.dtype(), integer)) throw std::invalid_argument("the indices are not integers");
+				if (i.size() == 0 || len == 0) return i;
+				if (n == 0) throw std::invalid_argument("the axis is empty: it has nothing to index");
+				int64_t lo = len == 1 ? -n : 0, hi = n - len, bad = 0;
+				int known = all(i, [&](int64_t v) { bad = v; return v >= lo && v <= hi; });
+				if (known == 0)
+					throw std::invalid_argument("index " + std::to_string(bad) + " is out of range for an axis of " + std::to_string(n) + " elements" +
+						(len > 1 ? " and a slice of " + std::to_string(len) : ""));
+				if (known == 1) return i;
+				bool sign = issubdtype(i.dtype(), signedinteger);
+				int bits = 8 * int(size_of(i.dtype())) - (sign ? 1 : 0);
+				if (bits >= 63 || hi < (int64_t(1) << bits) - 1) i = minimum(i, array(hi, i.dtype()), s);
+				if (sign && (bits >= 63 || lo > -(int64_t(1) << bits))) i = maximum(i, array(lo, i.dtype()), s);
+				return i;
+			};
+			if (src.size() == 0 && mask.size() > 0) throw std::invalid_argument("the source is empty: it has no element for a mask that is true");
+			return masked_scatter(a, mask, src, s);
+		}(); }(get(a), get(mask), get(src), get(s)));
   });
 }
 
@@ -971,6 +1024,11 @@ int mlx_addmm_mended(mlx_array* res, const mlx_array c, const mlx_array a, const
 				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
 			};
 			auto x = alpha == 1 ? a : multiply(a, array(alpha, a.dtype()), s), z = beta == 1 ? c : multiply(c, array(beta, c.dtype()), s);
+			// The engine lets c be larger than such a product.
+			if (a.ndim() < 2 || b.ndim() < 2 || issubdtype(promote_types(promote_types(a.dtype(), b.dtype()), c.dtype()), complexfloating)) {
+				auto product = matmul(x, b, s);
+				return add(product, broadcast_to(z, product.shape(), s), s);
+			}
 			if (z.is_tracer() && z.size() > 0) {
 				auto w = first(z);
 				z = broadcast_to(z, matmul(x, b, s).shape(), s);
@@ -1083,7 +1141,7 @@ int mlx_segmented_mm_mended(mlx_array* res, const mlx_array a, const mlx_array b
     set(res, [](const auto& a, const auto& b, const auto& segments, const auto& s) { return [&] {
 			auto y = segmented_mm(a, b, segments, s);
 			if (a.shape(1) != b.shape(0)) throw std::invalid_argument("[segmented_mm] the inner sizes differ");
-			if (y.size() == 0) return zeros_like(y, s);
+			if (y.size() == 0) return zeros(y.shape(), y.dtype(), s);
 			auto cut = minimum(astype(segments, uint32, s), array(uint32_t(b.shape(0))), s);
 			// A CPU stream takes what it multiplies in half precision for whole matrices.
 			auto t = s.device == Device::cpu ? float32 : y.dtype();
@@ -1256,13 +1314,13 @@ int mlx_linalg_svdvals(mlx_array* res, const mlx_array a, const mlx_stream s) {
 
 int mlx_linalg_inv(mlx_array* res, const mlx_array a, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& s) { return [&] { auto y = linalg::inv(a, s); return y.size() == 0 ? zeros_like(y, s) : y; }(); }(get(a), get(s)));
+    set(res, [](const auto& a, const auto& s) { return [&] { auto y = linalg::inv(a, s); return y.size() == 0 ? zeros(y.shape(), y.dtype(), s) : y; }(); }(get(a), get(s)));
   });
 }
 
 int mlx_linalg_tri_inv(mlx_array* res, const mlx_array a, bool upper, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& upper, const auto& s) { return [&] { auto y = linalg::tri_inv(a, upper, s); return y.size() == 0 ? zeros_like(y, s) : y; }(); }(get(a), upper, get(s)));
+    set(res, [](const auto& a, const auto& upper, const auto& s) { return [&] { auto y = linalg::tri_inv(a, upper, s); return y.size() == 0 ? zeros(y.shape(), y.dtype(), s) : y; }(); }(get(a), upper, get(s)));
   });
 }
 
@@ -1270,7 +1328,7 @@ int mlx_linalg_cholesky(mlx_array* res, const mlx_array a, bool upper, const mlx
   return guard([&] {
     set(res, [](const auto& a, const auto& upper, const auto& s) { return [&] {
 			auto y = linalg::cholesky(a, upper, s);
-			if (y.size() == 0) return zeros_like(y, s);
+			if (y.size() == 0) return zeros(y.shape(), y.dtype(), s);
 			auto ok = all(greater(diagonal(y, 0, -2, -1, s), array(0.0f, y.dtype()), s), -1, true, s);
 			return multiply(y, where(expand_dims(ok, -1, s), array(1.0f, y.dtype()), array(NAN, y.dtype()), s), s);
 		}(); }(get(a), upper, get(s)));
@@ -1279,7 +1337,7 @@ int mlx_linalg_cholesky(mlx_array* res, const mlx_array a, bool upper, const mlx
 
 int mlx_linalg_cholesky_inv(mlx_array* res, const mlx_array a, bool upper, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& upper, const auto& s) { return [&] { auto y = linalg::cholesky_inv(a, upper, s); return y.size() == 0 ? zeros_like(y, s) : y; }(); }(get(a), upper, get(s)));
+    set(res, [](const auto& a, const auto& upper, const auto& s) { return [&] { auto y = linalg::cholesky_inv(a, upper, s); return y.size() == 0 ? zeros(y.shape(), y.dtype(), s) : y; }(); }(get(a), upper, get(s)));
   });
 }
 
@@ -1329,7 +1387,7 @@ int mlx_linalg_lu(mlx_array* res_0, mlx_array* res_1, mlx_array* res_2, const ml
 			auto r = linalg::lu(a, s);
 			if (a.size() == 0) {
 				auto rows = arange(0, a.shape(-2), uint32, s);
-				r = {broadcast_to(rows, r[0].shape(), s), zeros_like(r[1], s), zeros_like(r[2], s)};
+				r = {broadcast_to(rows, r[0].shape(), s), zeros(r[1].shape(), r[1].dtype(), s), zeros(r[2].shape(), r[2].dtype(), s)};
 			}
 			return std::make_tuple(r[0], r[1], r[2]);
 		}(); }(get(a), get(s));
@@ -1343,7 +1401,8 @@ int mlx_linalg_lu_factor(mlx_array* res_0, mlx_array* res_1, const mlx_array a, 
   return guard([&] {
     auto r = [](const auto& a, const auto& s) { return [&] {
 			auto r = linalg::lu_factor(a, s);
-			return a.size() == 0 ? std::make_pair(zeros_like(r.first, s), zeros_like(r.second, s)) : r;
+			r.first = contiguous(r.first, false, s); // the engine's says that it holds more elements than it does
+			return a.size() == 0 ? std::make_pair(zeros(r.first.shape(), r.first.dtype(), s), zeros(r.second.shape(), r.second.dtype(), s)) : r;
 		}(); }(get(a), get(s));
     set(res_0, std::get<0>(r));
     set(res_1, std::get<1>(r));

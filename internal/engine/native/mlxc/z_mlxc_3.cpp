@@ -8,13 +8,13 @@ extern "C" {
 
 int mlx_linalg_solve(mlx_array* res, const mlx_array a, const mlx_array b, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& b, const auto& s) { return [&] { auto y = linalg::solve(a, b, s); return y.size() == 0 ? zeros_like(y, s) : y; }(); }(get(a), get(b), get(s)));
+    set(res, [](const auto& a, const auto& b, const auto& s) { return [&] { auto y = linalg::solve(a, b, s); return y.size() == 0 ? zeros(y.shape(), y.dtype(), s) : y; }(); }(get(a), get(b), get(s)));
   });
 }
 
 int mlx_linalg_solve_triangular(mlx_array* res, const mlx_array a, const mlx_array b, bool upper, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& b, const auto& upper, const auto& s) { return [&] { auto y = linalg::solve_triangular(a, b, upper, s); return y.size() == 0 ? zeros_like(y, s) : y; }(); }(get(a), get(b), upper, get(s)));
+    set(res, [](const auto& a, const auto& b, const auto& upper, const auto& s) { return [&] { auto y = linalg::solve_triangular(a, b, upper, s); return y.size() == 0 ? zeros(y.shape(), y.dtype(), s) : y; }(); }(get(a), get(b), upper, get(s)));
   });
 }
 
@@ -156,57 +156,159 @@ int mlx_linalg_norm_matrix_mended(mlx_array* res, const mlx_array a, const char*
   });
 }
 
-int mlx_fft_fft(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s) {
+int mlx_fft_fft_checked(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& n, const auto& axis, const auto& norm, const auto& s) { return n == 0 ? fft::fft(a, axis, norm, s) : fft::fft(a, n, axis, norm, s); }(get(a), n, axis, get(norm), get(s)));
+    set(res, [](const auto& a, const auto& n, const auto& axis, const auto& norm, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			auto there = [&](int k) {
+				if (k < -int(a.ndim()) || k >= int(a.ndim()))
+					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
+			};
+			there(axis);
+			return n == 0 ? fft::fft(a, axis, norm, s) : fft::fft(a, n, axis, norm, s);
+		}(); }(get(a), n, axis, get(norm), get(s)));
   });
 }
 
-int mlx_fft_fft2(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) {
+int mlx_fft_fft2_checked(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return n.empty() ? fft::fft2(a, axes, norm, s) : fft::fft2(a, n, axes, norm, s); }(get(a), to_shape(n, n_num), to_ints(axes, axes_num), get(norm), get(s)));
+    set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			auto there = [&](int k) {
+				if (k < -int(a.ndim()) || k >= int(a.ndim()))
+					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
+			};
+			for (int k : axes) there(k);
+			return n.empty() ? fft::fft2(a, axes, norm, s) : fft::fft2(a, n, axes, norm, s);
+		}(); }(get(a), to_shape(n, n_num), to_ints(axes, axes_num), get(norm), get(s)));
   });
 }
 
-int mlx_fft_fftn(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) {
+int mlx_fft_fftn_checked(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return n.empty() ? fft::fftn(a, axes, norm, s) : fft::fftn(a, n, axes, norm, s); }(get(a), to_shape(n, n_num), to_ints(axes, axes_num), get(norm), get(s)));
+    set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			auto there = [&](int k) {
+				if (k < -int(a.ndim()) || k >= int(a.ndim()))
+					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
+			};
+			for (int k : axes) there(k);
+			return n.empty() ? fft::fftn(a, axes, norm, s) : fft::fftn(a, n, axes, norm, s);
+		}(); }(get(a), to_shape(n, n_num), to_ints(axes, axes_num), get(norm), get(s)));
   });
 }
 
-int mlx_fft_ifft(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s) {
+int mlx_fft_ifft_checked(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& n, const auto& axis, const auto& norm, const auto& s) { return n == 0 ? fft::ifft(a, axis, norm, s) : fft::ifft(a, n, axis, norm, s); }(get(a), n, axis, get(norm), get(s)));
+    set(res, [](const auto& a, const auto& n, const auto& axis, const auto& norm, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			auto there = [&](int k) {
+				if (k < -int(a.ndim()) || k >= int(a.ndim()))
+					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
+			};
+			there(axis);
+			return n == 0 ? fft::ifft(a, axis, norm, s) : fft::ifft(a, n, axis, norm, s);
+		}(); }(get(a), n, axis, get(norm), get(s)));
   });
 }
 
-int mlx_fft_ifft2(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) {
+int mlx_fft_ifft2_checked(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return n.empty() ? fft::ifft2(a, axes, norm, s) : fft::ifft2(a, n, axes, norm, s); }(get(a), to_shape(n, n_num), to_ints(axes, axes_num), get(norm), get(s)));
+    set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			auto there = [&](int k) {
+				if (k < -int(a.ndim()) || k >= int(a.ndim()))
+					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
+			};
+			for (int k : axes) there(k);
+			return n.empty() ? fft::ifft2(a, axes, norm, s) : fft::ifft2(a, n, axes, norm, s);
+		}(); }(get(a), to_shape(n, n_num), to_ints(axes, axes_num), get(norm), get(s)));
   });
 }
 
-int mlx_fft_ifftn(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) {
+int mlx_fft_ifftn_checked(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return n.empty() ? fft::ifftn(a, axes, norm, s) : fft::ifftn(a, n, axes, norm, s); }(get(a), to_shape(n, n_num), to_ints(axes, axes_num), get(norm), get(s)));
+    set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			auto there = [&](int k) {
+				if (k < -int(a.ndim()) || k >= int(a.ndim()))
+					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
+			};
+			for (int k : axes) there(k);
+			return n.empty() ? fft::ifftn(a, axes, norm, s) : fft::ifftn(a, n, axes, norm, s);
+		}(); }(get(a), to_shape(n, n_num), to_ints(axes, axes_num), get(norm), get(s)));
   });
 }
 
-int mlx_fft_rfft(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s) {
+int mlx_fft_rfft_checked(mlx_array* res, const mlx_array a, int n, int axis, mlx_fft_norm norm, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& n, const auto& axis, const auto& norm, const auto& s) { return issubdtype(a.dtype(), complexfloating) ? throw std::invalid_argument("[rfft] a is complex") : n == 0 ? fft::rfft(a, axis, norm, s) : fft::rfft(a, n, axis, norm, s); }(get(a), n, axis, get(norm), get(s)));
+    set(res, [](const auto& a, const auto& n, const auto& axis, const auto& norm, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			auto there = [&](int k) {
+				if (k < -int(a.ndim()) || k >= int(a.ndim()))
+					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
+			};
+			there(axis);
+			if (issubdtype(a.dtype(), complexfloating)) throw std::invalid_argument("[rfft] a is complex");
+			return n == 0 ? fft::rfft(a, axis, norm, s) : fft::rfft(a, n, axis, norm, s);
+		}(); }(get(a), n, axis, get(norm), get(s)));
   });
 }
 
-int mlx_fft_rfft2(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) {
+int mlx_fft_rfft2_checked(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return issubdtype(a.dtype(), complexfloating) ? throw std::invalid_argument("[rfft2] a is complex") : n.empty() ? fft::rfft2(a, axes, norm, s) : fft::rfft2(a, n, axes, norm, s); }(get(a), to_shape(n, n_num), to_ints(axes, axes_num), get(norm), get(s)));
+    set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			auto there = [&](int k) {
+				if (k < -int(a.ndim()) || k >= int(a.ndim()))
+					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
+			};
+			for (int k : axes) there(k);
+			if (issubdtype(a.dtype(), complexfloating)) throw std::invalid_argument("[rfft2] a is complex");
+			return n.empty() ? fft::rfft2(a, axes, norm, s) : fft::rfft2(a, n, axes, norm, s);
+		}(); }(get(a), to_shape(n, n_num), to_ints(axes, axes_num), get(norm), get(s)));
   });
 }
 
-int mlx_fft_rfftn(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) {
+int mlx_fft_rfftn_checked(mlx_array* res, const mlx_array a, const int* n, size_t n_num, const int* axes, size_t axes_num, mlx_fft_norm norm, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return issubdtype(a.dtype(), complexfloating) ? throw std::invalid_argument("[rfftn] a is complex") : n.empty() ? fft::rfftn(a, axes, norm, s) : fft::rfftn(a, n, axes, norm, s); }(get(a), to_shape(n, n_num), to_ints(axes, axes_num), get(norm), get(s)));
+    set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return [&] {
+			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
+			[[maybe_unused]] auto first = [&](const array& x) {
+				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
+			};
+			auto there = [&](int k) {
+				if (k < -int(a.ndim()) || k >= int(a.ndim()))
+					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
+			};
+			for (int k : axes) there(k);
+			if (issubdtype(a.dtype(), complexfloating)) throw std::invalid_argument("[rfftn] a is complex");
+			return n.empty() ? fft::rfftn(a, axes, norm, s) : fft::rfftn(a, n, axes, norm, s);
+		}(); }(get(a), to_shape(n, n_num), to_ints(axes, axes_num), get(norm), get(s)));
   });
 }
 
@@ -217,14 +319,24 @@ int mlx_fft_irfft_mended(mlx_array* res, const mlx_array a, int n, int axis, mlx
 			[[maybe_unused]] auto first = [&](const array& x) {
 				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
 			};
+			auto there = [&](int k) {
+				if (k < -int(a.ndim()) || k >= int(a.ndim()))
+					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
+			};
+			there(axis);
 			std::vector<int> ax = {axis};
 			Shape to = {n};
-			bool odd = a.size() > 0 && !to.empty() && to.size() == ax.size() && to.back() > 0 && to.back() % 2 == 1;
+			bool odd = !to.empty() && to.size() == ax.size() && to.back() > 0 && to.back() % 2 == 1;
 			for (int& i : ax) {
 				odd = odd && i >= -int(a.ndim()) && i < int(a.ndim());
 				i = i < 0 ? i + a.ndim() : i;
 			}
 			if (!odd) return n == 0 ? fft::irfft(a, axis, norm, s) : fft::irfft(a, n, axis, norm, s);
+			if (a.size() == 0) {
+				Shape shape = a.shape();
+				for (size_t i = 0; i < ax.size(); i++) shape[ax[i]] = to[i];
+				return zeros(shape, float32, s);
+			}
 			auto x = astype(a, complex64, s);
 			int last = ax.back(), n = to.back(), half = n / 2 + 1;
 			ax.pop_back(), to.pop_back();
@@ -249,14 +361,24 @@ int mlx_fft_irfft2_mended(mlx_array* res, const mlx_array a, const int* n, size_
 			[[maybe_unused]] auto first = [&](const array& x) {
 				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
 			};
+			auto there = [&](int k) {
+				if (k < -int(a.ndim()) || k >= int(a.ndim()))
+					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
+			};
+			for (int k : axes) there(k);
 			std::vector<int> ax = axes;
 			Shape to = n;
-			bool odd = a.size() > 0 && !to.empty() && to.size() == ax.size() && to.back() > 0 && to.back() % 2 == 1;
+			bool odd = !to.empty() && to.size() == ax.size() && to.back() > 0 && to.back() % 2 == 1;
 			for (int& i : ax) {
 				odd = odd && i >= -int(a.ndim()) && i < int(a.ndim());
 				i = i < 0 ? i + a.ndim() : i;
 			}
 			if (!odd) return n.empty() ? fft::irfft2(a, axes, norm, s) : fft::irfft2(a, n, axes, norm, s);
+			if (a.size() == 0) {
+				Shape shape = a.shape();
+				for (size_t i = 0; i < ax.size(); i++) shape[ax[i]] = to[i];
+				return zeros(shape, float32, s);
+			}
 			auto x = astype(a, complex64, s);
 			int last = ax.back(), n = to.back(), half = n / 2 + 1;
 			ax.pop_back(), to.pop_back();
@@ -281,14 +403,24 @@ int mlx_fft_irfftn_mended(mlx_array* res, const mlx_array a, const int* n, size_
 			[[maybe_unused]] auto first = [&](const array& x) {
 				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
 			};
+			auto there = [&](int k) {
+				if (k < -int(a.ndim()) || k >= int(a.ndim()))
+					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
+			};
+			for (int k : axes) there(k);
 			std::vector<int> ax = axes;
 			Shape to = n;
-			bool odd = a.size() > 0 && !to.empty() && to.size() == ax.size() && to.back() > 0 && to.back() % 2 == 1;
+			bool odd = !to.empty() && to.size() == ax.size() && to.back() > 0 && to.back() % 2 == 1;
 			for (int& i : ax) {
 				odd = odd && i >= -int(a.ndim()) && i < int(a.ndim());
 				i = i < 0 ? i + a.ndim() : i;
 			}
 			if (!odd) return n.empty() ? fft::irfftn(a, axes, norm, s) : fft::irfftn(a, n, axes, norm, s);
+			if (a.size() == 0) {
+				Shape shape = a.shape();
+				for (size_t i = 0; i < ax.size(); i++) shape[ax[i]] = to[i];
+				return zeros(shape, float32, s);
+			}
 			auto x = astype(a, complex64, s);
 			int last = ax.back(), n = to.back(), half = n / 2 + 1;
 			ax.pop_back(), to.pop_back();
@@ -603,7 +735,7 @@ int mlx_quantized_matmul(mlx_array* res, const mlx_array x, const mlx_array w, c
     set(res, [](const auto& x, const auto& w, const auto& scales, const auto& biases, const auto& transpose, const auto& group_size, const auto& bits, const auto& mode, const auto& s) { return [&] {
 			if (x.ndim() < 1 || w.ndim() < 2 || scales.ndim() != w.ndim()) throw std::invalid_argument("[quantized_matmul] x is a scalar, or w and scales have no two axes each");
 			auto y = quantized_matmul(x, w, scales, biases, transpose, group_size, bits, mode, s);
-			return x.size() == 0 || w.size() == 0 ? zeros_like(y, s) : y;
+			return x.size() == 0 || w.size() == 0 ? zeros(y.shape(), y.dtype(), s) : y;
 		}(); }(get(x), get(w), get(scales), opt(biases), transpose, opt(group_size), opt(bits), std::string(mode), get(s)));
   });
 }
@@ -673,7 +805,7 @@ int mlx_gather_qmm_checked(mlx_array* res, const mlx_array x, const mlx_array w,
 			
 			if (x.ndim() < 1 || w.ndim() < 2 || scales.ndim() != w.ndim()) throw std::invalid_argument("[gather_qmm] x is a scalar, or w and scales have no two axes each");
 			auto y = gather_qmm(x, w, scales, biases, lhs, rhs, transpose, group_size, bits, mode, global_scale, sorted_indices, s);
-			return x.size() == 0 || w.size() == 0 ? zeros_like(y, s) : y;
+			return x.size() == 0 || w.size() == 0 ? zeros(y.shape(), y.dtype(), s) : y;
 		}(); }(get(x), get(w), get(scales), opt(biases), opt(lhs_indices), opt(rhs_indices), transpose, opt(group_size), opt(bits), std::string(mode), opt(global_scale), sorted_indices, get(s)));
   });
 }

@@ -453,8 +453,8 @@ int (*check_mlx_contiguous)(mlx_array* res, const mlx_array a, bool allow_col_ma
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_copy)
 int (*check_mlx_copy)(mlx_array* res, const mlx_array a, const mlx_stream s) = &mlx_copy;
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_number_of_elements)
-int (*check_mlx_number_of_elements)(mlx_array* res, const mlx_array a, const int* axes, size_t axes_num, bool inverted, mlx_dtype dtype, const mlx_stream s) = &mlx_number_of_elements;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_number_of_elements_checked)
+#error Adjoint uses its own mlx_number_of_elements_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_concatenate_axis)
 int (*check_mlx_concatenate_axis)(mlx_array* res, const mlx_vector_array arrays, int axis, const mlx_stream s) = &mlx_concatenate_axis;
@@ -522,8 +522,8 @@ int (*check_mlx_depends)(mlx_vector_array* res, const mlx_vector_array inputs, c
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_scatter_min_checked)
 #error Adjoint uses its own mlx_scatter_min_checked
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_masked_scatter)
-int (*check_mlx_masked_scatter)(mlx_array* res, const mlx_array a, const mlx_array mask, const mlx_array src, const mlx_stream s) = &mlx_masked_scatter;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_masked_scatter_checked)
+#error Adjoint uses its own mlx_masked_scatter_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_slice)
 int (*check_mlx_slice)(mlx_array* res, const mlx_array a, const int* start, size_t start_num, const int* stop, size_t stop_num, const int* strides, size_t strides_num, const mlx_stream s) = &mlx_slice;
@@ -738,32 +738,32 @@ int (*check_mlx_linalg_cross)(mlx_array* res, const mlx_array a, const mlx_array
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_linalg_norm_matrix_mended)
 #error Adjoint uses its own mlx_linalg_norm_matrix_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_fft)
-#error Adjoint uses its own mlx_fft_fft
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_fft_checked)
+#error Adjoint uses its own mlx_fft_fft_checked
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_fft2)
-#error Adjoint uses its own mlx_fft_fft2
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_fft2_checked)
+#error Adjoint uses its own mlx_fft_fft2_checked
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_fftn)
-#error Adjoint uses its own mlx_fft_fftn
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_fftn_checked)
+#error Adjoint uses its own mlx_fft_fftn_checked
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_ifft)
-#error Adjoint uses its own mlx_fft_ifft
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_ifft_checked)
+#error Adjoint uses its own mlx_fft_ifft_checked
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_ifft2)
-#error Adjoint uses its own mlx_fft_ifft2
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_ifft2_checked)
+#error Adjoint uses its own mlx_fft_ifft2_checked
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_ifftn)
-#error Adjoint uses its own mlx_fft_ifftn
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_ifftn_checked)
+#error Adjoint uses its own mlx_fft_ifftn_checked
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_rfft)
-#error Adjoint uses its own mlx_fft_rfft
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_rfft_checked)
+#error Adjoint uses its own mlx_fft_rfft_checked
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_rfft2)
-#error Adjoint uses its own mlx_fft_rfft2
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_rfft2_checked)
+#error Adjoint uses its own mlx_fft_rfft2_checked
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_rfftn)
-#error Adjoint uses its own mlx_fft_rfftn
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_rfftn_checked)
+#error Adjoint uses its own mlx_fft_rfftn_checked
 #endif
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_fft_irfft_mended)
 #error Adjoint uses its own mlx_fft_irfft_mended

@@ -1,4 +1,4 @@
-package conformance
+package sample
 
 import (
 	"fmt"
@@ -8,11 +8,11 @@ import (
 	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
-// invoke builds the op on a sample's arguments, with leaves as its arrays.
-func (r *row) invoke(sample ops.Case, leaves []*core.Array) []*core.Array {
+// Invoke builds the op on a sample's arguments, with leaves as its arrays.
+func (r *Row) Invoke(sample ops.Case, leaves []*core.Array) []*core.Array {
 	var c core.Call
-	c.Begin(r.number)
-	for _, a := range r.args {
+	c.Begin(r.Number)
+	for _, a := range r.Arguments {
 		v := sample[a.Name]
 		given := leaves[:len(v.Arrays)]
 		leaves = leaves[len(v.Arrays):]
@@ -68,7 +68,7 @@ func (r *row) invoke(sample ops.Case, leaves []*core.Array) []*core.Array {
 		case ops.String:
 			c.String(v.Text)
 		default:
-			panic(fmt.Sprintf("conformance: no arguments of kind %q", a.Kind))
+			panic(fmt.Sprintf("sample: no arguments of kind %q", a.Kind))
 		}
 	}
 	switch outs := r.Outs(); {

@@ -1,4 +1,4 @@
-package conformance
+package sample
 
 import (
 	"encoding/binary"
@@ -9,47 +9,52 @@ import (
 	"github.com/adjoint-go/adjoint/core"
 )
 
-// value is an array on the host: the machine's bytes in row-major order.
-type value struct {
+// Value is an array on the host: the machine's bytes in row-major order.
+type Value struct {
 	core.Spec
-	raw []byte
+	Raw []byte
 }
 
-func newValue(s core.Spec, elems []complex128) value {
-	v := value{s, make([]byte, len(elems)*s.DType.Size())}
+// New makes a value of elements, rounded to the dtype.
+func New(s core.Spec, elems []complex128) Value {
+	v := Value{s, make([]byte, len(elems)*s.DType.Size())}
 	for i, e := range elems {
-		v.set(i, e)
+		v.Set(i, e)
 	}
 	return v
 }
 
-func (v value) array() *core.Array { return core.FromBytes(v.DType, v.raw, v.Shape...) }
+// Array copies v to the engine.
+func (v Value) Array() *core.Array { return core.FromBytes(v.DType, v.Raw, v.Shape...) }
 
-// read evaluates arrays together and copies them to the host.
-func read(as []*core.Array) []value {
+// Read evaluates arrays together and copies them to the host.
+func Read(as []*core.Array) []Value {
 	core.Eval(as)
-	out := make([]value, len(as))
+	out := make([]Value, len(as))
 	for i, a := range as {
-		out[i] = value{a.Spec(), a.Bytes()}
+		out[i] = Value{a.Spec(), a.Bytes()}
 	}
 	return out
 }
 
-func arrays(vs []value) []*core.Array {
+// Arrays copies values to the engine.
+func Arrays(vs []Value) []*core.Array {
 	out := make([]*core.Array, len(vs))
 	for i, v := range vs {
-		out[i] = v.array()
+		out[i] = v.Array()
 	}
 	return out
 }
 
-func (v value) len() int { return len(v.raw) / v.DType.Size() }
+// Len is the number of elements.
+func (v Value) Len() int { return len(v.Raw) / v.DType.Size() }
 
-func (v value) clone() value { return value{v.Spec, slices.Clone(v.raw)} }
+// Clone is a copy.
+func (v Value) Clone() Value { return Value{v.Spec, slices.Clone(v.Raw)} }
 
-// at returns element i, exactly but for 64-bit integers beyond 2⁵³.
-func (v value) at(i int) complex128 {
-	b := v.raw[i*v.DType.Size():]
+// At returns element i, exactly but for 64-bit integers beyond 2⁵³.
+func (v Value) At(i int) complex128 {
+	b := v.Raw[i*v.DType.Size():]
 	le := binary.NativeEndian
 	switch v.DType {
 	case core.Bool, core.Uint8:
@@ -79,12 +84,12 @@ func (v value) at(i int) complex128 {
 	case core.Complex64:
 		return complex(float64(math.Float32frombits(le.Uint32(b))), float64(math.Float32frombits(le.Uint32(b[4:]))))
 	}
-	panic(fmt.Sprintf("conformance: no elements of dtype %v", v.DType))
+	panic(fmt.Sprintf("sample: no elements of dtype %v", v.DType))
 }
 
-// set rounds x to the dtype and stores it as element i.
-func (v value) set(i int, x complex128) {
-	b := v.raw[i*v.DType.Size():]
+// Set rounds x to the dtype and stores it as element i.
+func (v Value) Set(i int, x complex128) {
+	b := v.Raw[i*v.DType.Size():]
 	le := binary.NativeEndian
 	re := real(x)
 	switch v.DType {
@@ -113,22 +118,22 @@ func (v value) set(i int, x complex128) {
 		le.PutUint32(b, math.Float32bits(float32(re)))
 		le.PutUint32(b[4:], math.Float32bits(float32(imag(x))))
 	default:
-		panic(fmt.Sprintf("conformance: no elements of dtype %v", v.DType))
+		panic(fmt.Sprintf("sample: no elements of dtype %v", v.DType))
 	}
 }
 
-// as rounds v to another dtype.
-func (v value) as(d core.DType) value {
-	out := value{core.Spec{DType: d, Shape: v.Shape}, make([]byte, v.len()*d.Size())}
-	for i := range v.len() {
-		out.set(i, v.at(i))
+// As rounds v to another dtype.
+func (v Value) As(d core.DType) Value {
+	out := Value{core.Spec{DType: d, Shape: v.Shape}, make([]byte, v.Len()*d.Size())}
+	for i := range v.Len() {
+		out.Set(i, v.At(i))
 	}
 	return out
 }
 
 // blocks are the byte sizes that an axis cuts an array into: of one step along
 // the axis, and the number of runs before it.
-func (v value) blocks(axis int) (step, runs int) {
+func (v Value) blocks(axis int) (step, runs int) {
 	step, runs = v.DType.Size(), 1
 	for i, d := range v.Shape {
 		switch {
@@ -141,26 +146,26 @@ func (v value) blocks(axis int) (step, runs int) {
 	return step, runs
 }
 
-// stack joins values of one spec along a new axis.
-func stack(vs []value, axis int) value {
+// Stack joins values of one spec along a new axis.
+func Stack(vs []Value, axis int) Value {
 	shape := slices.Insert(slices.Clone(vs[0].Shape), axis, len(vs))
-	out := value{core.Spec{DType: vs[0].DType, Shape: shape}, []byte{}}
+	out := Value{core.Spec{DType: vs[0].DType, Shape: shape}, []byte{}}
 	step, runs := out.blocks(axis)
 	for r := range runs {
 		for _, v := range vs {
-			out.raw = append(out.raw, v.raw[r*step:(r+1)*step]...)
+			out.Raw = append(out.Raw, v.Raw[r*step:(r+1)*step]...)
 		}
 	}
 	return out
 }
 
-// part is the k-th slice along an axis, without the axis.
-func (v value) part(axis, k int) value {
+// Part is the k-th slice along an axis, without the axis.
+func (v Value) Part(axis, k int) Value {
 	step, runs := v.blocks(axis)
-	out := value{core.Spec{DType: v.DType, Shape: slices.Delete(slices.Clone(v.Shape), axis, axis+1)}, []byte{}}
+	out := Value{core.Spec{DType: v.DType, Shape: slices.Delete(slices.Clone(v.Shape), axis, axis+1)}, []byte{}}
 	for r := range runs {
 		at := (r*v.Shape[axis] + k) * step
-		out.raw = append(out.raw, v.raw[at:at+step]...)
+		out.Raw = append(out.Raw, v.Raw[at:at+step]...)
 	}
 	return out
 }

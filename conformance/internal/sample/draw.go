@@ -1,4 +1,4 @@
-package conformance
+package sample
 
 import (
 	"fmt"
@@ -11,39 +11,39 @@ import (
 	"github.com/adjoint-go/adjoint/core"
 )
 
-// source returns the random numbers that belong to a seed and a name, so that a
+// Source returns the random numbers that belong to a seed and a name, so that a
 // case sees the same ones whichever others run.
-func source(seed uint64, name string) *rand.Rand {
+func Source(seed uint64, name string) *rand.Rand {
 	h := fnv.New64a()
 	h.Write([]byte(name))
 	return rand.New(rand.NewPCG(seed, h.Sum64()))
 }
 
-// make draws an array for a leaf. Domains are those of ops.Sample; for integers
+// Make draws an array for a leaf. Domains are those of ops.Sample; for integers
 // each is the integers that come closest.
-func (l leaf) make(r *rand.Rand) value {
+func (l Leaf) Make(r *rand.Rand) Value {
 	n := 1
-	for _, d := range l.sample.Shape {
+	for _, d := range l.Sample.Shape {
 		n *= d
 	}
 	g := generator{rand: r, leaf: l, n: n, last: 1}
-	if k := len(l.sample.Shape); k > 0 {
-		g.last = l.sample.Shape[k-1]
+	if k := len(l.Sample.Shape); k > 0 {
+		g.last = l.Sample.Shape[k-1]
 	}
 	elems := g.elements()
-	if l.dtype == core.Complex64 {
+	if l.DType == core.Complex64 {
 		// Imaginary parts are kept small, so that |z| stays where re alone is in
 		// the domain and off the branch cuts of logarithms and roots.
 		for i, e := range elems {
 			elems[i] = complex(real(e), g.between(-0.4, 0.4))
 		}
 	}
-	return newValue(core.Spec{DType: l.dtype, Shape: l.sample.Shape}, elems)
+	return New(core.Spec{DType: l.DType, Shape: l.Sample.Shape}, elems)
 }
 
 type generator struct {
 	rand    *rand.Rand
-	leaf    leaf
+	leaf    Leaf
 	n, last int
 }
 
@@ -59,7 +59,7 @@ func (g generator) each(f func(i int) float64) []complex128 {
 
 // uniform draws from (lo, hi), for integers from least to most, both included.
 func (g generator) uniform(lo, hi float64, least, most int) []complex128 {
-	if g.leaf.dtype.IsInexact() {
+	if g.leaf.DType.IsInexact() {
 		return g.each(func(int) float64 { return g.between(lo, hi) })
 	}
 	if g.unsigned() {
@@ -69,14 +69,14 @@ func (g generator) uniform(lo, hi float64, least, most int) []complex128 {
 }
 
 func (g generator) unsigned() bool {
-	d := g.leaf.dtype
+	d := g.leaf.DType
 	return d == core.Bool || d >= core.Uint8 && d <= core.Uint64
 }
 
 func (g generator) elements() []complex128 {
-	domain := strings.TrimRight(g.leaf.sample.Domain, "0123456789")
-	bound, _ := strconv.Atoi(g.leaf.sample.Domain[len(domain):])
-	switch g.leaf.sample.Domain {
+	domain := strings.TrimRight(g.leaf.Sample.Domain, "0123456789")
+	bound, _ := strconv.Atoi(g.leaf.Sample.Domain[len(domain):])
+	switch g.leaf.Sample.Domain {
 	case "u32":
 		return g.each(func(int) float64 { return float64(g.rand.Uint32()) })
 	case "fp8":
@@ -126,7 +126,7 @@ func (g generator) elements() []complex128 {
 // negative ones.
 func (g generator) grid(k int, shift float64, least int) float64 {
 	switch {
-	case g.leaf.dtype.IsInexact():
+	case g.leaf.DType.IsInexact():
 		return float64(k)/2 + shift
 	case g.unsigned():
 		return float64(k - least)
@@ -154,8 +154,8 @@ func (g generator) permuted(n int, f func(k int) float64) []complex128 {
 func (g generator) matrices(domain string) []complex128 {
 	cols := g.last
 	rows := 1
-	if k := len(g.leaf.sample.Shape); k > 1 {
-		rows = g.leaf.sample.Shape[k-2]
+	if k := len(g.leaf.Sample.Shape); k > 1 {
+		rows = g.leaf.Sample.Shape[k-2]
 	}
 	out := make([]complex128, 0, g.n)
 	for range g.n / max(rows*cols, 1) {
@@ -205,7 +205,7 @@ func (g generator) entry(domain string, i, j int) float64 {
 		}
 		return 0
 	}
-	panic(fmt.Sprintf("conformance: unknown domain %q", domain))
+	panic(fmt.Sprintf("sample: unknown domain %q", domain))
 }
 
 // symmetric returns (a + aᵀ)/2, and with definite a diagonal that dominates.
