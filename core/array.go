@@ -154,6 +154,10 @@ func (a *Array) disown() {
 	a.h, a.gone = 0, freed
 }
 
+// sizesFollowed asks spec for sizes of which nothing is made that a shapeless
+// program could not follow.
+const sizesFollowed = "Spec of an input"
+
 // spec reads shape and dtype.
 func (a *Array) spec(op string) Spec {
 	if a == nil {
@@ -165,7 +169,7 @@ func (a *Array) spec(op string) Spec {
 		panic(newError(op, nil, lack(a)))
 	}
 	s := a.specLocked()
-	if a.trace != 0 && op != "DType" && op != "NDim" {
+	if a.trace != 0 && op != "DType" && op != "NDim" && op != sizesFollowed {
 		noteSizes()
 	}
 	engine.Leave()

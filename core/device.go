@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/adjoint-go/adjoint/internal/engine"
 )
@@ -87,7 +88,36 @@ func NewStream(d Device) Stream {
 	if n < 0 {
 		panic(newError("NewStream", nil, engineError(msg)))
 	}
+	streamDevices.Store(n, d)
 	return Stream{n + 1}
+}
+
+// streamDevices maps the numbers of streams to their devices.
+var streamDevices sync.Map
+
+// CurrentDevice returns the device on which operations of this goroutine run:
+// that of the innermost Using, otherwise the first GPU, or the CPU where there is
+// none.
+func CurrentDevice() Device {
+	enter("CurrentDevice")
+	defer engine.Leave()
+	if d, ok := streamDevices.Load(engine.StreamCurrent()); ok {
+		return d.(Device)
+	}
+	return Device{GPU: engine.Devices(1) > 0}
+}
+
+// DeviceOf returns the device of a target.
+func DeviceOf(t Target) Device {
+	switch t := t.(type) {
+	case Device:
+		return t
+	case Stream:
+		if d, ok := streamDevices.Load(t.n - 1); ok {
+			return d.(Device)
+		}
+	}
+	return CPU
 }
 
 // Synchronize waits for all work of the stream.
@@ -108,7 +138,9 @@ type Target interface{ target(op string) int64 }
 
 func (d Device) target(op string) int64 {
 	d.check(op)
-	return engine.StreamDefault(d.kind(), d.Index)
+	n := engine.StreamDefault(d.kind(), d.Index)
+	streamDevices.Store(n, d)
+	return n
 }
 
 func (s Stream) target(op string) int64 {

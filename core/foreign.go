@@ -22,10 +22,24 @@ type ForeignOp struct {
 	// VMap evaluates a batch: axes holds the batch axis of each input, -1 for
 	// none, and the result that of each output.
 	VMap func(inputs []*Array, axes []int) (outputs []*Array, outAxes []int)
+	// Shapes returns the shapes of the outputs for inputs of other shapes, for
+	// programs that are compiled without them. It must not use arrays.
+	Shapes func(inputs []Spec) [][]int
+	// Key, if not empty, is the same for ops that compute the same.
+	Key string
 	// Deterministic says that equal inputs give equal outputs, so that repeated
-	// calls may be merged.
+	// calls of ops with equal keys may be merged.
 	Deterministic bool
+	// Away says that Eval takes long, because another process does the work. It is
+	// called on a goroutine of its own while others compute; in the body of a
+	// flow.Scan or flow.While they wait for it.
+	Away bool
 }
+
+// InputSpec returns the shape and dtype of an input from which the caller finds
+// the shapes of the outputs, as the op's Shapes does for other sizes: unlike
+// [Array.Spec] it does not tie a shapeless program to these sizes.
+func (*ForeignOp) InputSpec(a *Array) Spec { return a.spec(sizesFollowed) }
 
 // ForeignBuffer is a row-contiguous tensor during ForeignOp.Eval. Inputs must
 // not be written to, and no buffer may be kept.
@@ -56,9 +70,24 @@ func (op *ForeignOp) Call(inputs []*Array, shapes [][]int, dtypes []DType) []*Ar
 			spec = append(spec, int64(d))
 		}
 	}
-	f := &engine.Foreign{Eval: func(in, out []engine.Buffer) error {
+	f := &engine.Foreign{Key: op.Key, Deterministic: op.Deterministic, Away: op.Away}
+	f.Eval = func(in, out []engine.Buffer) error {
 		return op.Eval(foreignBuffers(in), foreignBuffers(out))
-	}}
+	}
+	f.Shapes = func(in []engine.Shaped) [][]int {
+		if op.Shapes == nil {
+			panic(&Error{Op: op.Name, Err: fmt.Errorf("%w: the op cannot tell the shapes of its outputs", ErrShapeless)})
+		}
+		specs := make([]Spec, len(in))
+		for i, s := range in {
+			specs[i] = Spec{DType(s.DType + 1), s.Shape}
+		}
+		got := op.Shapes(specs)
+		if len(got) != len(shapes) {
+			panic(&Error{Op: op.Name, Args: specs, Err: fmt.Errorf("%d shapes of %d outputs", len(got), len(shapes))})
+		}
+		return got
+	}
 	f.VJP = func(primals, cts, outs []engine.Handle) []engine.Handle {
 		if op.VJP == nil {
 			panic(&Error{Op: op.Name, Err: fmt.Errorf("%w: the op has no VJP", ErrNotDifferentiable)})
@@ -94,7 +123,7 @@ func (op *ForeignOp) Call(inputs []*Array, shapes [][]int, dtypes []DType) []*Ar
 		return out, outAxes
 	}
 	return transform(op.Name, inputs, func(_ uint64, _ *uint64, hs []engine.Handle) ([]engine.Handle, int) {
-		return f.Call(op.Name, op.Deterministic, hs, spec, len(shapes))
+		return f.Call(op.Name, hs, spec, len(shapes))
 	})
 }
 

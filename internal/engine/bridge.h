@@ -30,8 +30,12 @@ static int64_t adjointOp(uint32_t id, uint64_t* w, uint64_t trace) { return adjo
 static int64_t adjointArray(const void* d, const int* s, int n, int t, uint64_t* out) { return adjoint_api->array(d, s, n, t, out); }
 static void adjointFree(const uint64_t* h, uint64_t n) { adjoint_api->free(h, n); }
 static void adjointInfo(uint64_t h, int64_t* out) { adjoint_api->info(h, out); }
-static int adjointEvaluate(const uint64_t* h, uint64_t n, int async, uint64_t trace) { return adjoint_api->eval(h, n, async, trace); }
-static int adjointRead(uint64_t h, void* dst, uint64_t n, uint64_t trace) { return adjoint_api->read(h, dst, n, trace); }
+static int adjointEvaluate(const uint64_t* h, uint64_t n, int async, uint64_t trace, uint64_t* e) { return adjoint_api->eval(h, n, async, trace, e); }
+static int adjointEvalStep(uint64_t e) { return adjoint_api->eval_step(e); }
+static uint64_t adjointEvalCalls(uint64_t e, uint64_t* out, uint64_t cap) { return adjoint_api->eval_calls(e, out, cap); }
+static void adjointEvalCalled(uint64_t e, uint64_t i, const char* m) { adjoint_api->eval_called(e, i, m); }
+static void adjointEvalEnd(uint64_t e) { adjoint_api->eval_end(e); }
+static int adjointRead(uint64_t h, void* dst, uint64_t n, uint64_t trace, uint64_t* e) { return adjoint_api->read(h, dst, n, trace, e); }
 static uint64_t adjointRetain(uint64_t h) { return adjoint_api->retain(h); }
 static int adjointDevices(int t) { return adjoint_api->devices(t); }
 static int adjointDeviceInfo(int t, int i, char* b, uint64_t n) { return adjoint_api->device_info(t, i, b, n); }
@@ -73,7 +77,7 @@ static int adjointProgramDescribe(uint64_t p, uint64_t tag, char** out, uint64_t
 static bool adjointProgramBare(uint64_t p, uint64_t tag, const uint64_t* in, uint64_t n, uint64_t times) { return adjointBare(p, tag, in, n, times); }
 static int adjointProgramExport(uint64_t p, uint64_t tag, int shapeless, char** out, uint64_t* n, uint64_t** c, uint64_t* nc, uint64_t* line) { return adjoint_api->program_export(p, tag, shapeless, out, n, c, nc, line); }
 static void adjointProgramClear(uint64_t p) { adjoint_api->program_clear(p); }
-static int adjointForeign(uint64_t op, const char* name, int det, const uint64_t* in, uint64_t n, const int64_t* spec, uint64_t nres, uint64_t** out, uint64_t* nout) { return adjoint_api->foreign(op, name, det, in, n, spec, nres, out, nout); }
+static int adjointForeign(uint64_t op, const char* name, const char* key, int traits, const uint64_t* in, uint64_t n, const int64_t* spec, uint64_t nres, uint64_t** out, uint64_t* nout) { return adjoint_api->foreign(op, name, key, traits, in, n, spec, nres, out, nout); }
 static uint64_t adjointForeignDropped(uint64_t* out, uint64_t cap) { return adjoint_api->foreign_dropped(out, cap); }
 static int adjointForeignBuffers(uint64_t call, int64_t* out, uint64_t cap) { return adjoint_api->foreign_buffers(call, out, cap); }
 static int adjointArguments(const uint64_t* in, uint64_t n, int passes, uint64_t** out, uint64_t* nout) { return adjoint_api->arguments(in, n, passes, out, nout); }

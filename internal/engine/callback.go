@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,14 +33,59 @@ func Failure() (value any, stack []byte) {
 
 // Foreign is an op whose evaluation and rules are Go functions.
 type Foreign struct {
+	// Key, if not empty, is shared by ops that compute the same.
+	Key string
+	// Deterministic says that equal inputs give equal outputs.
+	Deterministic bool
+	// Away says that Eval may take long. Where possible it is called without the
+	// engine lock, while others compute.
+	Away bool
 	// Eval runs on a stream's thread or on the thread that waits. The engine
 	// lock must not be taken in it.
 	Eval func(in, out []Buffer) error
 	// Rules run without the lock, on the thread of the transform. An error from
-	// one ends the transform as if it had panicked with it.
-	VJP  func(primals, cotangents, outputs []Handle) []Handle
-	JVP  func(primals, tangents []Handle, args []int) []Handle
-	VMap func(inputs []Handle, axes []int) ([]Handle, []int)
+	// one ends the transform as if it had panicked with it. Shapes runs with the
+	// lock and must not use the engine.
+	VJP    func(primals, cotangents, outputs []Handle) []Handle
+	JVP    func(primals, tangents []Handle, args []int) []Handle
+	VMap   func(inputs []Handle, axes []int) ([]Handle, []int)
+	Shapes func(in []Shaped) [][]int
+}
+
+// Shaped is the type of an input: its dtype by MLX's number, and its sizes.
+type Shaped struct {
+	DType int
+	Shape []int
+}
+
+// eval is Eval with panics as errors.
+func (f *Foreign) eval(in, out []Buffer) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return f.Eval(in, out)
+}
+
+// shapes calls Shapes on types written as numbers, and writes its answer so.
+func (f *Foreign) shapes(w []Handle) []Handle {
+	var in []Shaped
+	for len(w) > 0 {
+		s := Shaped{DType: int(w[0]), Shape: make([]int, w[1])}
+		for i := range s.Shape {
+			s.Shape[i] = int(w[2+i])
+		}
+		in, w = append(in, s), w[2+len(s.Shape):]
+	}
+	var out []Handle
+	for _, shape := range f.Shapes(in) {
+		out = append(out, Handle(len(shape)))
+		for _, size := range shape {
+			out = append(out, Handle(size))
+		}
+	}
+	return out
 }
 
 // Buffer is one row-contiguous tensor of a foreign op's evaluation.
@@ -113,4 +159,16 @@ func EvalError(msg string) error {
 		return nil
 	}
 	return e.last[id%uint64(len(e.last))]
+}
+
+// keeping runs f, which must not use the engine, with the lock held, and reports
+// whether it came back. A panic is kept for Failure.
+func keeping(f func()) (ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			failure.value, failure.stack = v, debug.Stack()
+		}
+	}()
+	f()
+	return true
 }

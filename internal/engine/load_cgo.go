@@ -117,11 +117,6 @@ func Info(h Handle, out *[64]int64) {
 	C.adjointInfo(C.uint64_t(h), (*C.int64_t)(&out[0]))
 }
 
-// Eval evaluates arrays; async does not wait.
-func Eval(h []Handle, async bool, trace uint64) int {
-	return int(C.adjointEvaluate(words(h), C.uint64_t(len(h)), cbool(async), C.uint64_t(trace)))
-}
-
 // Watch says whether lines are kept and operations are to be seen one by one.
 func Watch(on bool) { C.adjointWatch(cbool(on)) }
 
@@ -148,11 +143,6 @@ func Found() (name string, about []Handle) {
 
 // Depth is the longest chain of operations below h that are not evaluated.
 func Depth(h Handle) int { return int(C.adjointDepth(C.uint64_t(h))) }
-
-// Read evaluates h and copies its elements, row-contiguous, to dst.
-func Read(h Handle, dst unsafe.Pointer, n int, trace uint64) int {
-	return int(C.adjointRead(C.uint64_t(h), dst, C.uint64_t(n), C.uint64_t(trace)))
-}
 
 // Retain returns another handle of the same array.
 func Retain(h Handle) Handle { return Handle(C.adjointRetain(C.uint64_t(h))) }

@@ -68,10 +68,10 @@ func (Program) Run([]byte, []Handle, []Handle, bool) ([]Handle, uint64, int) { r
 func (Program) Trace(Callback, uint64, []byte, []Handle, bool, int, int, uint64) ([]Handle, int) {
 	return nil, Failed
 }
-func (Program) Take(Program, int) ([]Handle, int)                          { return nil, Failed }
-func (Program) Describe(uint64) ([]byte, int)                              { return nil, Failed }
-func (Program) Export(uint64, bool) (Tape, int)                            { return Tape{}, Failed }
-func (*Foreign) Call(string, bool, []Handle, []int64, int) ([]Handle, int) { return nil, Failed }
+func (Program) Take(Program, int) ([]Handle, int)                    { return nil, Failed }
+func (Program) Describe(uint64) ([]byte, int)                        { return nil, Failed }
+func (Program) Export(uint64, bool) (Tape, int)                      { return Tape{}, Failed }
+func (*Foreign) Call(string, []Handle, []int64, int) ([]Handle, int) { return nil, Failed }
 
 // Thread is never reached.
 func Thread() uint64 { return 0 }

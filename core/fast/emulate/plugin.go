@@ -13,7 +13,7 @@ import (
 const hostThreads = 256
 
 // Metal returns the Metal source of a plugin's kernel as a [Kernel], and its
-// launch for inputs of these types. The types of the outputs follow from the
+// launch for inputs of these types and the initial values of its attributes. The types of the outputs follow from the
 // kernel's rules; for one without rules, which its plugin must be asked about,
 // they are given in out. ok is false if the kernel has no Metal source.
 func Metal(k spec.Kernel, in, out []spec.Type) (kernel Kernel, launch Launch, ok bool, err error) {
@@ -34,7 +34,15 @@ func Metal(k spec.Kernel, in, out []spec.Type) (kernel Kernel, launch Launch, ok
 			return Kernel{}, Launch{}, false, err
 		}
 	}
-	kernel = Kernel{Name: k.Name, Inputs: k.InputNames(), Source: source.Code}
+	attrs, err := sig.Attrs(nil)
+	if err != nil {
+		return Kernel{}, Launch{}, false, err
+	}
+	constants, err := sig.Constants(attrs)
+	if err != nil {
+		return Kernel{}, Launch{}, false, err
+	}
+	kernel = Kernel{Name: k.Name, Inputs: k.InputNames(), Source: constants + source.Code}
 	for _, o := range k.Outputs {
 		kernel.Outputs = append(kernel.Outputs, o.Name)
 	}

@@ -17,6 +17,13 @@ enum {
   ADJ_GO = -3, // a Go callback failed; its panic is kept on the Go side
   ADJ_MISS = -4, // a program has no entry for this key
   ADJ_ODD = -5, // a result has values that inspect looked for, see found
+  ADJ_CALLS = 1, // of eval_step: there are calls to be made
+};
+
+// What is known of a foreign op.
+enum {
+  ADJ_DETERMINISTIC = 1, // equal inputs give equal outputs
+  ADJ_AWAY = 2, // it may take long and is called without the lock where possible
 };
 
 // The bit of an op's answer that says that its one result is small.
@@ -28,7 +35,9 @@ typedef struct adj_callbacks {
   int (*function)(uint64_t fn, const uint64_t* in, uint64_t n, uint64_t** out, uint64_t* nout);
   // Evaluates a foreign op on a stream's thread; 0, or a malloc'ed message.
   char* (*eval)(uint64_t op, uint64_t call);
-  // Rules of a foreign op: kind 0 vjp, 1 jvp, 2 vmap. in is laid out by kind.
+  // Rules of a foreign op: kind 0 vjp, 1 jvp, 2 vmap, 3 shapes. in is laid out by
+  // kind. For shapes, dtype, rank and sizes of each input, and rank and sizes of
+  // each output in reply.
   int (*rule)(uint64_t op, int kind, const uint64_t* in, uint64_t n, uint64_t** out, uint64_t* nout);
 } adj_callbacks;
 
@@ -44,9 +53,19 @@ typedef struct adj_api {
   void (*free)(const uint64_t* h, uint64_t n);
   // info: dtype, ndim, status, tracer, sizes…
   void (*info)(uint64_t h, int64_t* out);
-  int (*eval)(const uint64_t* h, uint64_t n, bool async, uint64_t trace);
-  // Copies the evaluated, row-contiguous bytes of h to dst.
-  int (*read)(uint64_t h, void* dst, uint64_t nbytes, uint64_t trace);
+  // Where *steps is not 0, nothing was evaluated yet: it goes by steps.
+  int (*eval)(const uint64_t* h, uint64_t n, bool async, uint64_t trace, uint64_t* steps);
+  // Copies the evaluated, row-contiguous bytes of h to dst. Where *steps is not 0
+  // these come first, and then read again.
+  int (*read)(uint64_t h, void* dst, uint64_t nbytes, uint64_t trace, uint64_t* steps);
+  // An evaluation by steps, to be ended with eval_end whatever happens: after each
+  // eval_step that returns ADJ_CALLS, eval_calls gives op and call of those that
+  // the caller makes, without the lock, and then reports by eval_called; when there
+  // are none, others make them, and the caller waits for that.
+  int (*eval_step)(uint64_t e);
+  uint64_t (*eval_calls)(uint64_t e, uint64_t* out, uint64_t cap);
+  void (*eval_called)(uint64_t e, uint64_t i, const char* message);
+  void (*eval_end)(uint64_t e);
   uint64_t (*retain)(uint64_t h);
 
   // Threads, devices and streams.
@@ -122,7 +141,7 @@ typedef struct adj_api {
   void (*program_clear)(uint64_t p);
 
   // Foreign ops.
-  int (*foreign)(uint64_t op, const char* name, bool deterministic, const uint64_t* in, uint64_t n,
+  int (*foreign)(uint64_t op, const char* name, const char* key, int traits, const uint64_t* in, uint64_t n,
       const int64_t* spec, uint64_t nout_arrays, uint64_t** out, uint64_t* nout);
   int (*foreign_buffers)(uint64_t call, int64_t* out, uint64_t cap);
   // Takes up to cap ops whose last reference is gone.

@@ -185,39 +185,47 @@ static void info(uint64_t h, int64_t* out) {
   }
 }
 
-static int eval_arrays(const uint64_t* h, uint64_t n, bool async, uint64_t trace) {
+void evaluate_now(const std::vector<array>& outputs, bool async) {
+  auto v = outputs;
+  if (async) {
+    try {
+      if (eval_inline(v, false)) {
+        return;
+      }
+    } catch (const std::exception&) {
+      return; // what failed is not evaluated: its reader meets the error
+    }
+  } else if (eval_inline(v)) {
+    return;
+  }
+  mlx_vector_array c{&v};
+  if (async) {
+    queue_used();
+    if (T.mlx_async_eval(c)) {
+      throw std::runtime_error(message);
+    }
+  } else if (T.mlx_eval(c)) {
+    throw std::runtime_error(message);
+  }
+}
+
+static int eval_arrays(const uint64_t* h, uint64_t n, bool async, uint64_t trace, uint64_t* steps) {
   ensure_thread();
   if (trace != 0 && !LiveTrace::has(trace)) {
     return ADJ_TRACE;
   }
   return guarded([&] {
     auto v = arrays(h, n);
-    if (async) {
-      try {
-        if (eval_inline(v, false)) {
-          return;
-        }
-      } catch (const std::exception&) {
-        return; // what failed is not evaluated: its reader meets the error
-      }
-    } else if (eval_inline(v)) {
-      return;
-    }
-    mlx_vector_array c{&v};
-    if (async) {
-      queue_used();
-      if (T.mlx_async_eval(c)) {
-        throw std::runtime_error(message);
-      }
-    } else if (T.mlx_eval(c)) {
-      throw std::runtime_error(message);
+    *steps = away_begin(v, async, trace);
+    if (!*steps) {
+      evaluate_now(v, async);
     }
   });
 }
 
-static int read_array(uint64_t h, void* dst, uint64_t nbytes, uint64_t trace) {
-  int code = eval_arrays(&h, 1, false, trace);
-  if (code) {
+static int read_array(uint64_t h, void* dst, uint64_t nbytes, uint64_t trace, uint64_t* steps) {
+  int code = eval_arrays(&h, 1, false, trace, steps);
+  if (code || *steps) {
     return code;
   }
   return guarded([&] {
@@ -371,6 +379,7 @@ extern "C" __attribute__((visibility("default"))) const adj_api* adj_open(
   fill_describe(&api);
   fill_export(&api);
   fill_foreign(&api);
+  fill_away(&api);
   fill_goops(&api);
   fill_through(&api);
   fill_flow(&api);

@@ -161,6 +161,11 @@ bool eval_inline(std::vector<array> outputs, bool wait = true);
 void queue_used();
 // tasks_run_here says that a task of the CPU stream is to run at once on this thread.
 bool tasks_run_here();
+// evaluate_now evaluates outputs in whichever way is right for them.
+void evaluate_now(const std::vector<array>& outputs, bool async);
+// away_begin returns an evaluation by steps if there are foreign ops in what is to
+// be evaluated that are called without the lock, else 0; see away.cpp.
+uint64_t away_begin(const std::vector<array>& outputs, bool async, uint64_t trace);
 // eval_node evaluates a node whose inputs are evaluated or scheduled on its
 // stream, and says whether that worked. settle waits until results may be read.
 bool eval_node(array& a);
@@ -199,6 +204,7 @@ void fill_program(adj_api* api);
 void fill_describe(adj_api* api);
 void fill_export(adj_api* api);
 void fill_foreign(adj_api* api);
+void fill_away(adj_api* api);
 void fill_goops(adj_api* api);
 void fill_through(adj_api* api);
 void fill_flow(adj_api* api);

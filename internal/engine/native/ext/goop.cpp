@@ -27,7 +27,7 @@ uint64_t GoOp::number() const {
   return owner_->op;
 }
 
-enum Rule { VJP, JVP, VMAP };
+enum Rule { VJP, JVP, VMAP, SHAPES };
 
 // call calls a rule with a head of numbers and the arrays behind it.
 static std::vector<array> call(
@@ -84,6 +84,28 @@ std::pair<std::vector<array>, std::vector<int>> GoOp::vmap(
   std::vector<int> out_axes;
   auto r = call(owner_->op, VMAP, inputs, head, &out_axes);
   return {r, out_axes};
+}
+
+std::vector<mlx::core::Shape> GoOp::shapes(const std::vector<array>& inputs) const {
+  std::vector<uint64_t> w{0};
+  for (auto& a : inputs) {
+    w.push_back((uint64_t)a.dtype().val());
+    w.push_back(a.ndim());
+    w.insert(w.end(), a.shape().begin(), a.shape().end());
+  }
+  w[0] = w.size() - 1;
+  uint64_t *out = nullptr, n = 0;
+  if (go.rule(owner_->op, SHAPES, w.data(), w.size(), &out, &n)) {
+    throw GoError{};
+  }
+  std::vector<mlx::core::Shape> r;
+  for (uint64_t i = 0; i < n;) {
+    uint64_t rank = out[i++];
+    r.emplace_back(out + i, out + i + rank);
+    i += rank;
+  }
+  std::free(out);
+  return r;
 }
 
 // foreign_dropped takes up to cap ops that the engine is done with.

@@ -23,6 +23,8 @@ class GoOp {
   // The outputs and the axis of each.
   std::pair<std::vector<array>, std::vector<int>> vmap(
       const std::vector<array>& inputs, const std::vector<int>& axes) const;
+  // The shapes of the outputs.
+  std::vector<mlx::core::Shape> shapes(const std::vector<array>& inputs) const;
 
  private:
   struct Owner;
