@@ -71,7 +71,7 @@ var floors = []struct {
 	floor  int
 }{
 	{"internal/house", 9}, {"internal/install", 9}, {"cmd", 9}, {"examples", 8}, {"benchmarks", 8}, {"internal/bench", 8},
-	{"conformance", 7}, {"plugins/sdk", 0}, {"plugins/manifest", 0}, {"plugins/kernelpb", 0}, {"plugins/spec", 0}, {"plugins/shape", 0}, {"plugins", 6},
+	{"conformance", 7}, {"plugins/sdk", 0}, {"plugins/internal/shm", 0}, {"plugins/manifest", 0}, {"plugins/kernelpb", 0}, {"plugins/spec", 0}, {"plugins/shape", 0}, {"plugins", 6},
 	{"nn", 5}, {"transforms", 4}, {"internal/argtree", 3}, {"core/fast/emulate", 0}, {"core/", 2}, {"core", 1},
 	{"internal/gen", 1}, {"internal/scaffold", 1}, {"internal/cxx", 0}, {"internal/engine", 0}, {"internal/ops", 0}, {"internal/walk", 0}, {"internal/testutil", 0},
 }

@@ -77,40 +77,121 @@ func TypesFromWire(wire []*TensorType) ([]spec.Type, error) {
 	return out, err
 }
 
-// TensorsToWire converts tensors without copying their elements.
-func TensorsToWire(tensors []spec.Tensor) []*Tensor {
-	out := make([]*Tensor, len(tensors))
-	for i, t := range tensors {
-		out[i] = &Tensor{Type: TypeToWire(t.Type), Data: &Tensor_Inline{Inline: t.Data}}
+// Place is where the elements of a tensor are: inline where Segment is 0, else
+// in a segment.
+type Place struct {
+	Segment, Offset, Length uint64
+}
+
+// region returns p's message, nil for inline.
+func (p Place) region() *Region {
+	return &Region{Segment: p.Segment, Offset: p.Offset, Length: p.Length}
+}
+
+// Ref is a tensor as it travels: its type, where its elements are, and these
+// where they travel inline.
+type Ref struct {
+	spec.Type
+	Place
+	Inline []byte
+}
+
+// RefsToWire converts tensors without copying their elements.
+func RefsToWire(refs []Ref) []*Tensor {
+	out := make([]*Tensor, len(refs))
+	for i, r := range refs {
+		out[i] = &Tensor{Type: TypeToWire(r.Type)}
+		if r.Segment != 0 {
+			out[i].Data = &Tensor_Region{Region: r.region()}
+		} else if r.Inline != nil {
+			out[i].Data = &Tensor_Inline{Inline: r.Inline}
+		}
 	}
 	return out
 }
 
-// TensorsFromWire converts and checks tensors, without copying their elements.
-func TensorsFromWire(wire []*Tensor) ([]spec.Tensor, error) {
-	out := make([]spec.Tensor, len(wire))
+// RefsFromWire converts tensors, without copying their elements, and checks their
+// types and the number of bytes. Whether a place exists is not checked. With
+// wanted set, a tensor without data is one whose elements are wanted inline.
+func RefsFromWire(wire []*Tensor, wanted bool) ([]Ref, error) {
+	out := make([]Ref, len(wire))
+	sum := 0
 	for i, w := range wire {
 		t, err := TypeFromWire(w.GetType())
 		if err != nil {
 			return nil, fmt.Errorf("tensor %d: %w", i, err)
 		}
-		inline, ok := w.GetData().(*Tensor_Inline)
-		if !ok {
-			return nil, fmt.Errorf("tensor %d: its elements are not inline; this version knows no other place", i)
-		}
-		out[i] = spec.Tensor{Type: t, Data: inline.Inline}
-		if err := out[i].Check(); err != nil {
+		out[i].Type = t
+		n, err := t.Bytes()
+		if err != nil {
 			return nil, fmt.Errorf("tensor %d: %w", i, err)
+		}
+		if sum += n; sum > spec.MaxBytes {
+			return nil, &spec.SizeError{What: fmt.Sprintf("the sum of %d tensors", len(wire)), Limit: spec.MaxBytes}
+		}
+		switch data := w.GetData().(type) {
+		case *Tensor_Inline:
+			out[i].Inline = data.Inline
+			if err := (spec.Tensor{Type: t, Data: data.Inline}).Check(); err != nil {
+				return nil, fmt.Errorf("tensor %d: %w", i, err)
+			}
+		case *Tensor_Region:
+			out[i].Place = Place{data.Region.GetSegment(), data.Region.GetOffset(), data.Region.GetLength()}
+			if out[i].Segment == 0 || out[i].Length != uint64(n) {
+				return nil, fmt.Errorf("tensor %d: %s needs %d bytes, its region in segment %d has %d", i, t, n, out[i].Segment, out[i].Length)
+			}
+		case nil:
+			if !wanted && n > 0 {
+				return nil, fmt.Errorf("tensor %d: its elements are neither inline nor in a region; this version knows no other place", i)
+			}
 		}
 	}
 	return out, nil
 }
 
+// AttrsToWire converts the values of attributes.
+func AttrsToWire(values []spec.AttrValue) []*Attr {
+	out := make([]*Attr, len(values))
+	for i, v := range values {
+		out[i] = &Attr{Name: v.Name}
+		switch x := v.Value.(type) {
+		case int64:
+			out[i].Value = &Attr_Int{Int: x}
+		case float64:
+			out[i].Value = &Attr_Float{Float: x}
+		case bool:
+			out[i].Value = &Attr_Bool{Bool: x}
+		case string:
+			out[i].Value = &Attr_String_{String_: x}
+		}
+	}
+	return out
+}
+
+// AttrsFromWire converts the values of attributes. One without a value has nil.
+func AttrsFromWire(wire []*Attr) []spec.AttrValue {
+	out := make([]spec.AttrValue, len(wire))
+	for i, w := range wire {
+		out[i].Name = w.GetName()
+		switch x := w.GetValue().(type) {
+		case *Attr_Int:
+			out[i].Value = x.Int
+		case *Attr_Float:
+			out[i].Value = x.Float
+		case *Attr_Bool:
+			out[i].Value = x.Bool
+		case *Attr_String_:
+			out[i].Value = x.String_
+		}
+	}
+	return out
+}
+
 // ErrorToWire converts an error's text, cut to the limit.
 func ErrorToWire(code Code, text string) *Error {
 	text = strings.ToValidUTF8(text, "?")
-	if len(text) > MessageLimit {
-		text = strings.ToValidUTF8(text[:MessageLimit-3], "") + "..."
+	if len(text) > TextLimit {
+		text = strings.ToValidUTF8(text[:TextLimit-3], "") + "..."
 	}
 	return &Error{Code: code, Message: text}
 }

@@ -54,13 +54,23 @@ func TestTensorsRoundTrip(t *testing.T) {
 				}
 			}
 		}
-		wire := overWire(t, &RunResponse{Outputs: TensorsToWire(in)}, new(RunResponse))
-		out, err := TensorsFromWire(wire.GetOutputs())
+		refs := make([]Ref, len(in))
+		for i, x := range in {
+			refs[i] = Ref{Type: x.Type, Inline: x.Data}
+			if rapid.Bool().Draw(t, "placed") {
+				refs[i] = Ref{Type: x.Type, Place: Place{
+					Segment: rapid.Uint64Min(1).Draw(t, "segment"), Offset: rapid.Uint64().Draw(t, "offset"), Length: uint64(len(x.Data)),
+				}}
+			}
+		}
+		wire := overWire(t, &RunResponse{Outputs: RefsToWire(refs)}, new(RunResponse))
+		out, err := RefsFromWire(wire.GetOutputs(), false)
 		require.NoError(t, err)
 		require.Len(t, out, len(in))
 		for i := range in {
 			require.True(t, in[i].Equal(out[i].Type))
-			require.True(t, slices.Equal(in[i].Data, out[i].Data))
+			require.Equal(t, refs[i].Place, out[i].Place)
+			require.True(t, slices.Equal(refs[i].Inline, out[i].Inline))
 		}
 		types, err := TypesFromWire(TypesToWire(func() (ts []spec.Type) {
 			for _, x := range in {
@@ -75,6 +85,7 @@ func TestTensorsRoundTrip(t *testing.T) {
 
 func TestPluginRoundTrip(t *testing.T) {
 	f := []spec.DType{spec.Float32, spec.BFloat16}
+	attrs := []spec.Attr{spec.AttrOf("n", 3), spec.AttrOf("alpha", 0.1), spec.AttrOf("fast", true), spec.AttrOf("mode", "relu")}
 	in := &spec.Plugin{ID: "acme/sq", Version: "1.0.0", Build: "b7", Kernels: []spec.Kernel{
 		{
 			Name: "square", Doc: "x*x", Inputs: []spec.Input{{Name: "x", DTypes: f}},
@@ -84,13 +95,35 @@ func TestPluginRoundTrip(t *testing.T) {
 				{Backend: spec.Metal, Code: "m", Grid: []string{"size(x)"}, Threads: 64},
 				{Backend: spec.CUDA, Code: "c", Grid: []string{"1", "2", "3"}},
 			},
+			Attrs: attrs,
 		},
-		{Name: "vjp", Inputs: []spec.Input{{Name: "x", DTypes: f}, {Name: "d", DTypes: f}}, Outputs: []spec.Output{{Name: "y", Shape: "shape(x)", DType: "float32"}}},
-		{Name: "jvp", Inputs: []spec.Input{{Name: "x", DTypes: f}, {Name: "d", DTypes: f}}, Outputs: []spec.Output{{Name: "y"}}, Asks: true},
+		{Name: "vjp", Inputs: []spec.Input{{Name: "x", DTypes: f}, {Name: "d", DTypes: f}}, Outputs: []spec.Output{{Name: "y", Shape: "shape(x)", DType: "float32"}}, Attrs: attrs},
+		{Name: "jvp", Inputs: []spec.Input{{Name: "x", DTypes: f}, {Name: "d", DTypes: f}}, Outputs: []spec.Output{{Name: "y"}}, Asks: true, Attrs: attrs},
 	}}
 	out, err := PluginFromWire(overWire(t, PluginToWire(in), new(DescribeResponse)))
 	require.NoError(t, err)
 	assert.Equal(t, in, out)
+}
+
+func TestWantedOutputsNeedNoData(t *testing.T) {
+	in := []Ref{{Type: spec.Type{DType: spec.Int32, Shape: []int{2}}}}
+	out, err := RefsFromWire(overWire(t, &RunRequest{Outputs: RefsToWire(in)}, new(RunRequest)).GetOutputs(), true)
+	require.NoError(t, err)
+	assert.Equal(t, in, out)
+}
+
+func TestAttrsRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := make([]spec.AttrValue, rapid.IntRange(0, 4).Draw(t, "count"))
+		for i := range in {
+			in[i] = spec.AttrValue{Name: rapid.StringN(1, 5, 20).Draw(t, "name"), Value: rapid.OneOf(
+				rapid.Int64().AsAny(), rapid.Float64().AsAny(), rapid.Bool().AsAny(), rapid.String().AsAny()).Draw(t, "value")}
+		}
+		out := AttrsFromWire(overWire(t, &RunRequest{Attrs: AttrsToWire(in)}, new(RunRequest)).GetAttrs())
+		require.Equal(t, spec.AttrKey(in), spec.AttrKey(out))
+		require.Equal(t, in, out)
+	})
+	assert.Nil(t, AttrsFromWire([]*Attr{{Name: "x"}})[0].Value)
 }
 
 func TestBadTypesAreRefused(t *testing.T) {
@@ -107,16 +140,20 @@ func TestBadTypesAreRefused(t *testing.T) {
 		assert.ErrorContains(t, err, want)
 		_, err = TypesFromWire([]*TensorType{w})
 		assert.ErrorContains(t, err, want)
-		_, err = TensorsFromWire([]*Tensor{{Type: w, Data: &Tensor_Inline{}}})
+		_, err = RefsFromWire([]*Tensor{{Type: w, Data: &Tensor_Inline{}}}, false)
 		assert.ErrorContains(t, err, want)
 	}
 	ok := TypeToWire(spec.Type{DType: spec.Int32, Shape: []int{2}})
 	for want, w := range map[string]*Tensor{
-		"needs 8 bytes, has 7": {Type: ok, Data: &Tensor_Inline{Inline: make([]byte, 7)}},
-		"not inline":           {Type: ok},
-		"without a type":       nil,
+		"needs 8 bytes, has 7":             {Type: ok, Data: &Tensor_Inline{Inline: make([]byte, 7)}},
+		"neither inline nor":               {Type: ok},
+		"without a type":                   nil,
+		"its region in segment 0 has 8":    {Type: ok, Data: &Tensor_Region{Region: &Region{Length: 8}}},
+		"its region in segment 1 has 9":    {Type: ok, Data: &Tensor_Region{Region: &Region{Segment: 1, Length: 9}}},
+		"its region in segment 2 has 1844": {Type: ok, Data: &Tensor_Region{Region: &Region{Segment: 2, Length: math.MaxUint64}}},
+		"segment 0 has 0":                  {Type: ok, Data: &Tensor_Region{}},
 	} {
-		_, err := TensorsFromWire([]*Tensor{w})
+		_, err := RefsFromWire([]*Tensor{w}, false)
 		assert.ErrorContains(t, err, want)
 	}
 }
@@ -136,25 +173,31 @@ func TestBadPluginIsRefused(t *testing.T) {
 
 func TestErrorTextIsBounded(t *testing.T) {
 	e := ErrorToWire(Code_FAILED, strings.Repeat("é", 4096))
-	assert.LessOrEqual(t, len(e.GetMessage()), MessageLimit)
+	assert.LessOrEqual(t, len(e.GetMessage()), TextLimit)
 	assert.True(t, utf8.ValidString(e.GetMessage()))
 	assert.Equal(t, "a?b", ErrorToWire(Code_FAILED, "a\xffb").GetMessage())
 }
 
 func FuzzRunResponse(f *testing.F) {
-	b, _ := proto.Marshal(&RunResponse{Outputs: TensorsToWire([]spec.Tensor{{Type: spec.Type{DType: spec.Int8, Shape: []int{2}}, Data: []byte{1, 2}}})})
+	b, _ := proto.Marshal(&RunResponse{Outputs: RefsToWire([]Ref{{Type: spec.Type{DType: spec.Int8, Shape: []int{2}}, Inline: []byte{1, 2}}})})
 	f.Add(b)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var w RunResponse
 		if proto.Unmarshal(b, &w) != nil {
 			return
 		}
-		out, err := TensorsFromWire(w.GetOutputs())
+		out, err := RefsFromWire(w.GetOutputs(), false)
 		if err != nil {
 			return
 		}
 		for _, x := range out {
-			require.NoError(t, x.Check())
+			n, err := x.Bytes()
+			require.NoError(t, err)
+			if x.Segment == 0 {
+				require.Len(t, x.Inline, n)
+			} else {
+				require.Equal(t, uint64(n), x.Length)
+			}
 		}
 	})
 }

@@ -43,6 +43,9 @@ func kernelToWire(k *spec.Kernel) *Kernel {
 	for _, out := range k.Outputs {
 		w.Outputs = append(w.Outputs, &Output{Name: out.Name, Shape: out.Shape, Dtype: out.DType})
 	}
+	for _, a := range k.Attrs {
+		w.Attrs = append(w.Attrs, &AttrSpec{Name: a.Name, Kind: string(a.Kind), Initial: a.Initial})
+	}
 	for _, s := range k.Sources {
 		w.Sources = append(w.Sources, &Source{Backend: string(s.Backend), Code: s.Code, Grid: s.Grid, Threads: int32(s.Threads)})
 	}
@@ -71,6 +74,9 @@ func kernelFromWire(w *Kernel) (spec.Kernel, error) {
 	}
 	for _, wo := range w.GetOutputs() {
 		k.Outputs = append(k.Outputs, spec.Output{Name: wo.GetName(), Shape: wo.GetShape(), DType: wo.GetDtype()})
+	}
+	for _, wa := range w.GetAttrs() {
+		k.Attrs = append(k.Attrs, spec.Attr{Name: wa.GetName(), Kind: spec.AttrKind(wa.GetKind()), Initial: wa.GetInitial()})
 	}
 	for _, ws := range w.GetSources() {
 		k.Sources = append(k.Sources, spec.Source{

@@ -6,9 +6,8 @@
 // package sdk, a program that calls kernels uses package plugins, and neither
 // shows a protobuf type.
 //
-// Control messages are at most [ControlLimit]. Run carries its tensors inline,
-// up to [RunLimit] in each direction; the host accepts from a reply no more
-// than the outputs it expects plus [Overhead].
+// Messages are at most [MessageLimit]. A tensor of at most [InlineLimit] travels
+// inside them; the elements of a larger one lie in shared memory.
 //
 // To change the protocol, edit kernel.proto, adding only, and run go generate
 // with protoc, protoc-gen-go and protoc-gen-go-grpc on the PATH.

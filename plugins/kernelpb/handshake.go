@@ -1,7 +1,5 @@
 package kernelpb
 
-import "github.com/adjoint-go/adjoint/plugins/spec"
-
 // Version is the protocol's major version, which go-plugin negotiates.
 const Version = 1
 
@@ -17,14 +15,13 @@ const (
 )
 
 // LinkEnv names the environment variable that holds the number of an inherited
-// file descriptor. Reading from it blocks as long as the host lives; at its end
-// the plugin must exit. Nothing is sent on it in this version.
+// file descriptor: the plugin's end of the link that kernel.proto describes.
 const LinkEnv = "ADJOINT_PLUGIN_LINK"
 
-// Limits on messages, in bytes.
+// Limits, in bytes.
 const (
-	ControlLimit = 8 << 20
-	RunLimit     = spec.MaxBytes + Overhead
-	Overhead     = 64 << 10 // what a message with tensors holds besides their elements
-	MessageLimit = 4 << 10  // the text of an Error
+	MessageLimit = 8 << 20  // a message, on both sides
+	InlineLimit  = 16 << 10 // the elements of a tensor in a message
+	TextLimit    = 4 << 10  // the text of an Error
+	Alignment    = 64       // of a region's offset
 )

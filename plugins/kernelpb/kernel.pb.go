@@ -1,5 +1,12 @@
 // The protocol between a host and a kernel plugin, version 1.
 //
+// Link: the host leaves one end of a pair of connected unix stream sockets open
+// in the plugin. Its end of file means that the host is gone: the plugin then
+// ends itself. For each segment of shared memory the host sends its number, as
+// 8 bytes little-endian, together with one file descriptor (SCM_RIGHTS).
+//
+// Messages are at most 8 MiB, on both sides.
+//
 // A plugin is started by go-plugin, which brings the handshake on standard
 // output, mutual TLS, health checks, shutdown and standard streams. This
 // service is what remains: what kernels there are, and running them.
@@ -269,14 +276,15 @@ func (x *TensorType) GetShape() []int64 {
 	return nil
 }
 
-// Tensor is row-contiguous and little-endian. The elements travel inline; other
-// places for them (shared memory) are further cases of data.
+// Tensor is row-contiguous and little-endian. The elements travel inline, at
+// most 16 KiB of them, or lie in a segment.
 type Tensor struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Type  *TensorType            `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	// Types that are valid to be assigned to Data:
 	//
 	//	*Tensor_Inline
+	//	*Tensor_Region
 	Data          isTensor_Data `protobuf_oneof:"data"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -335,6 +343,15 @@ func (x *Tensor) GetInline() []byte {
 	return nil
 }
 
+func (x *Tensor) GetRegion() *Region {
+	if x != nil {
+		if x, ok := x.Data.(*Tensor_Region); ok {
+			return x.Region
+		}
+	}
+	return nil
+}
+
 type isTensor_Data interface {
 	isTensor_Data()
 }
@@ -343,7 +360,266 @@ type Tensor_Inline struct {
 	Inline []byte `protobuf:"bytes,2,opt,name=inline,proto3,oneof"`
 }
 
+type Tensor_Region struct {
+	Region *Region `protobuf:"bytes,3,opt,name=region,proto3,oneof"`
+}
+
 func (*Tensor_Inline) isTensor_Data() {}
+
+func (*Tensor_Region) isTensor_Data() {}
+
+// Region is a part of a segment. The offset is a multiple of 64.
+type Region struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Segment       uint64                 `protobuf:"varint,1,opt,name=segment,proto3" json:"segment,omitempty"`
+	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
+	Length        uint64                 `protobuf:"varint,3,opt,name=length,proto3" json:"length,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Region) Reset() {
+	*x = Region{}
+	mi := &file_kernel_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Region) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Region) ProtoMessage() {}
+
+func (x *Region) ProtoReflect() protoreflect.Message {
+	mi := &file_kernel_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Region.ProtoReflect.Descriptor instead.
+func (*Region) Descriptor() ([]byte, []int) {
+	return file_kernel_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Region) GetSegment() uint64 {
+	if x != nil {
+		return x.Segment
+	}
+	return 0
+}
+
+func (x *Region) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *Region) GetLength() uint64 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
+type AttachSegmentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Segment       uint64                 `protobuf:"varint,1,opt,name=segment,proto3" json:"segment,omitempty"`   // never 0, and never used twice
+	Size          uint64                 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`         // bytes
+	Writable      bool                   `protobuf:"varint,3,opt,name=writable,proto3" json:"writable,omitempty"` // for outputs; what is not writable must be mapped for reading
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttachSegmentRequest) Reset() {
+	*x = AttachSegmentRequest{}
+	mi := &file_kernel_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttachSegmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttachSegmentRequest) ProtoMessage() {}
+
+func (x *AttachSegmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kernel_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttachSegmentRequest.ProtoReflect.Descriptor instead.
+func (*AttachSegmentRequest) Descriptor() ([]byte, []int) {
+	return file_kernel_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *AttachSegmentRequest) GetSegment() uint64 {
+	if x != nil {
+		return x.Segment
+	}
+	return 0
+}
+
+func (x *AttachSegmentRequest) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *AttachSegmentRequest) GetWritable() bool {
+	if x != nil {
+		return x.Writable
+	}
+	return false
+}
+
+type AttachSegmentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Error         *Error                 `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttachSegmentResponse) Reset() {
+	*x = AttachSegmentResponse{}
+	mi := &file_kernel_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttachSegmentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttachSegmentResponse) ProtoMessage() {}
+
+func (x *AttachSegmentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kernel_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttachSegmentResponse.ProtoReflect.Descriptor instead.
+func (*AttachSegmentResponse) Descriptor() ([]byte, []int) {
+	return file_kernel_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *AttachSegmentResponse) GetError() *Error {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
+type DetachSegmentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Segment       uint64                 `protobuf:"varint,1,opt,name=segment,proto3" json:"segment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DetachSegmentRequest) Reset() {
+	*x = DetachSegmentRequest{}
+	mi := &file_kernel_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DetachSegmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DetachSegmentRequest) ProtoMessage() {}
+
+func (x *DetachSegmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kernel_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DetachSegmentRequest.ProtoReflect.Descriptor instead.
+func (*DetachSegmentRequest) Descriptor() ([]byte, []int) {
+	return file_kernel_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *DetachSegmentRequest) GetSegment() uint64 {
+	if x != nil {
+		return x.Segment
+	}
+	return 0
+}
+
+type DetachSegmentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Error         *Error                 `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DetachSegmentResponse) Reset() {
+	*x = DetachSegmentResponse{}
+	mi := &file_kernel_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DetachSegmentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DetachSegmentResponse) ProtoMessage() {}
+
+func (x *DetachSegmentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kernel_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DetachSegmentResponse.ProtoReflect.Descriptor instead.
+func (*DetachSegmentResponse) Descriptor() ([]byte, []int) {
+	return file_kernel_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *DetachSegmentResponse) GetError() *Error {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
 
 type DescribeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -353,7 +629,7 @@ type DescribeRequest struct {
 
 func (x *DescribeRequest) Reset() {
 	*x = DescribeRequest{}
-	mi := &file_kernel_proto_msgTypes[2]
+	mi := &file_kernel_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -365,7 +641,7 @@ func (x *DescribeRequest) String() string {
 func (*DescribeRequest) ProtoMessage() {}
 
 func (x *DescribeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[2]
+	mi := &file_kernel_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -378,7 +654,7 @@ func (x *DescribeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeRequest.ProtoReflect.Descriptor instead.
 func (*DescribeRequest) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{2}
+	return file_kernel_proto_rawDescGZIP(), []int{7}
 }
 
 type DescribeResponse struct {
@@ -393,7 +669,7 @@ type DescribeResponse struct {
 
 func (x *DescribeResponse) Reset() {
 	*x = DescribeResponse{}
-	mi := &file_kernel_proto_msgTypes[3]
+	mi := &file_kernel_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -405,7 +681,7 @@ func (x *DescribeResponse) String() string {
 func (*DescribeResponse) ProtoMessage() {}
 
 func (x *DescribeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[3]
+	mi := &file_kernel_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -418,7 +694,7 @@ func (x *DescribeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeResponse.ProtoReflect.Descriptor instead.
 func (*DescribeResponse) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{3}
+	return file_kernel_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DescribeResponse) GetId() string {
@@ -461,13 +737,14 @@ type Kernel struct {
 	Vmap          VMap                   `protobuf:"varint,8,opt,name=vmap,proto3,enum=adjoint.kernelpb.v1.VMap" json:"vmap,omitempty"`
 	Deterministic bool                   `protobuf:"varint,9,opt,name=deterministic,proto3" json:"deterministic,omitempty"`
 	Sources       []*Source              `protobuf:"bytes,10,rep,name=sources,proto3" json:"sources,omitempty"`
+	Attrs         []*AttrSpec            `protobuf:"bytes,11,rep,name=attrs,proto3" json:"attrs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Kernel) Reset() {
 	*x = Kernel{}
-	mi := &file_kernel_proto_msgTypes[4]
+	mi := &file_kernel_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -479,7 +756,7 @@ func (x *Kernel) String() string {
 func (*Kernel) ProtoMessage() {}
 
 func (x *Kernel) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[4]
+	mi := &file_kernel_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -492,7 +769,7 @@ func (x *Kernel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kernel.ProtoReflect.Descriptor instead.
 func (*Kernel) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{4}
+	return file_kernel_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Kernel) GetName() string {
@@ -565,6 +842,196 @@ func (x *Kernel) GetSources() []*Source {
 	return nil
 }
 
+func (x *Kernel) GetAttrs() []*AttrSpec {
+	if x != nil {
+		return x.Attrs
+	}
+	return nil
+}
+
+// AttrSpec declares a setting of a kernel that is no tensor.
+type AttrSpec struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`       // int, float, bool, string
+	Initial       string                 `protobuf:"bytes,3,opt,name=initial,proto3" json:"initial,omitempty"` // the value where a call gives none, as text
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttrSpec) Reset() {
+	*x = AttrSpec{}
+	mi := &file_kernel_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttrSpec) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttrSpec) ProtoMessage() {}
+
+func (x *AttrSpec) ProtoReflect() protoreflect.Message {
+	mi := &file_kernel_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttrSpec.ProtoReflect.Descriptor instead.
+func (*AttrSpec) Descriptor() ([]byte, []int) {
+	return file_kernel_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *AttrSpec) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AttrSpec) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *AttrSpec) GetInitial() string {
+	if x != nil {
+		return x.Initial
+	}
+	return ""
+}
+
+type Attr struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Types that are valid to be assigned to Value:
+	//
+	//	*Attr_Int
+	//	*Attr_Float
+	//	*Attr_Bool
+	//	*Attr_String_
+	Value         isAttr_Value `protobuf_oneof:"value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Attr) Reset() {
+	*x = Attr{}
+	mi := &file_kernel_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Attr) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Attr) ProtoMessage() {}
+
+func (x *Attr) ProtoReflect() protoreflect.Message {
+	mi := &file_kernel_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Attr.ProtoReflect.Descriptor instead.
+func (*Attr) Descriptor() ([]byte, []int) {
+	return file_kernel_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Attr) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Attr) GetValue() isAttr_Value {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *Attr) GetInt() int64 {
+	if x != nil {
+		if x, ok := x.Value.(*Attr_Int); ok {
+			return x.Int
+		}
+	}
+	return 0
+}
+
+func (x *Attr) GetFloat() float64 {
+	if x != nil {
+		if x, ok := x.Value.(*Attr_Float); ok {
+			return x.Float
+		}
+	}
+	return 0
+}
+
+func (x *Attr) GetBool() bool {
+	if x != nil {
+		if x, ok := x.Value.(*Attr_Bool); ok {
+			return x.Bool
+		}
+	}
+	return false
+}
+
+func (x *Attr) GetString_() string {
+	if x != nil {
+		if x, ok := x.Value.(*Attr_String_); ok {
+			return x.String_
+		}
+	}
+	return ""
+}
+
+type isAttr_Value interface {
+	isAttr_Value()
+}
+
+type Attr_Int struct {
+	Int int64 `protobuf:"varint,2,opt,name=int,proto3,oneof"`
+}
+
+type Attr_Float struct {
+	Float float64 `protobuf:"fixed64,3,opt,name=float,proto3,oneof"`
+}
+
+type Attr_Bool struct {
+	Bool bool `protobuf:"varint,4,opt,name=bool,proto3,oneof"`
+}
+
+type Attr_String_ struct {
+	String_ string `protobuf:"bytes,5,opt,name=string,proto3,oneof"`
+}
+
+func (*Attr_Int) isAttr_Value() {}
+
+func (*Attr_Float) isAttr_Value() {}
+
+func (*Attr_Bool) isAttr_Value() {}
+
+func (*Attr_String_) isAttr_Value() {}
+
 type Input struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -575,7 +1042,7 @@ type Input struct {
 
 func (x *Input) Reset() {
 	*x = Input{}
-	mi := &file_kernel_proto_msgTypes[5]
+	mi := &file_kernel_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -587,7 +1054,7 @@ func (x *Input) String() string {
 func (*Input) ProtoMessage() {}
 
 func (x *Input) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[5]
+	mi := &file_kernel_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -600,7 +1067,7 @@ func (x *Input) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Input.ProtoReflect.Descriptor instead.
 func (*Input) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{5}
+	return file_kernel_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Input) GetName() string {
@@ -628,7 +1095,7 @@ type Output struct {
 
 func (x *Output) Reset() {
 	*x = Output{}
-	mi := &file_kernel_proto_msgTypes[6]
+	mi := &file_kernel_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -640,7 +1107,7 @@ func (x *Output) String() string {
 func (*Output) ProtoMessage() {}
 
 func (x *Output) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[6]
+	mi := &file_kernel_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -653,7 +1120,7 @@ func (x *Output) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Output.ProtoReflect.Descriptor instead.
 func (*Output) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{6}
+	return file_kernel_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Output) GetName() string {
@@ -691,7 +1158,7 @@ type Source struct {
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_kernel_proto_msgTypes[7]
+	mi := &file_kernel_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -703,7 +1170,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[7]
+	mi := &file_kernel_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -716,7 +1183,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{7}
+	return file_kernel_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Source) GetBackend() string {
@@ -751,13 +1218,14 @@ type InferShapeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kernel        string                 `protobuf:"bytes,1,opt,name=kernel,proto3" json:"kernel,omitempty"`
 	Inputs        []*TensorType          `protobuf:"bytes,2,rep,name=inputs,proto3" json:"inputs,omitempty"`
+	Attrs         []*Attr                `protobuf:"bytes,3,rep,name=attrs,proto3" json:"attrs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *InferShapeRequest) Reset() {
 	*x = InferShapeRequest{}
-	mi := &file_kernel_proto_msgTypes[8]
+	mi := &file_kernel_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -769,7 +1237,7 @@ func (x *InferShapeRequest) String() string {
 func (*InferShapeRequest) ProtoMessage() {}
 
 func (x *InferShapeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[8]
+	mi := &file_kernel_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -782,7 +1250,7 @@ func (x *InferShapeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InferShapeRequest.ProtoReflect.Descriptor instead.
 func (*InferShapeRequest) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{8}
+	return file_kernel_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *InferShapeRequest) GetKernel() string {
@@ -799,6 +1267,13 @@ func (x *InferShapeRequest) GetInputs() []*TensorType {
 	return nil
 }
 
+func (x *InferShapeRequest) GetAttrs() []*Attr {
+	if x != nil {
+		return x.Attrs
+	}
+	return nil
+}
+
 type InferShapeResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Outputs       []*TensorType          `protobuf:"bytes,1,rep,name=outputs,proto3" json:"outputs,omitempty"`
@@ -809,7 +1284,7 @@ type InferShapeResponse struct {
 
 func (x *InferShapeResponse) Reset() {
 	*x = InferShapeResponse{}
-	mi := &file_kernel_proto_msgTypes[9]
+	mi := &file_kernel_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -821,7 +1296,7 @@ func (x *InferShapeResponse) String() string {
 func (*InferShapeResponse) ProtoMessage() {}
 
 func (x *InferShapeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[9]
+	mi := &file_kernel_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -834,7 +1309,7 @@ func (x *InferShapeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InferShapeResponse.ProtoReflect.Descriptor instead.
 func (*InferShapeResponse) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{9}
+	return file_kernel_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *InferShapeResponse) GetOutputs() []*TensorType {
@@ -856,17 +1331,19 @@ type RunRequest struct {
 	Call   uint64                 `protobuf:"varint,1,opt,name=call,proto3" json:"call,omitempty"` // unique within the process; names the call to Cancel
 	Kernel string                 `protobuf:"bytes,2,opt,name=kernel,proto3" json:"kernel,omitempty"`
 	Inputs []*Tensor              `protobuf:"bytes,3,rep,name=inputs,proto3" json:"inputs,omitempty"`
-	// The types that the host will accept. A plugin that would return others
-	// answers with an error.
-	Outputs       []*TensorType `protobuf:"bytes,4,rep,name=outputs,proto3" json:"outputs,omitempty"`
-	TimeoutMs     int64         `protobuf:"varint,5,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"` // 0: none
+	// The types that the host will accept, and where it wants the elements: in a
+	// region, or without data, inline in the response. A plugin that would return
+	// others answers with an error.
+	Outputs       []*Tensor `protobuf:"bytes,4,rep,name=outputs,proto3" json:"outputs,omitempty"`
+	TimeoutUs     int64     `protobuf:"varint,5,opt,name=timeout_us,json=timeoutUs,proto3" json:"timeout_us,omitempty"` // what is left until the deadline; 0: none
+	Attrs         []*Attr   `protobuf:"bytes,6,rep,name=attrs,proto3" json:"attrs,omitempty"`                           // all that the kernel declares, in its order
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RunRequest) Reset() {
 	*x = RunRequest{}
-	mi := &file_kernel_proto_msgTypes[10]
+	mi := &file_kernel_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -878,7 +1355,7 @@ func (x *RunRequest) String() string {
 func (*RunRequest) ProtoMessage() {}
 
 func (x *RunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[10]
+	mi := &file_kernel_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -891,7 +1368,7 @@ func (x *RunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRequest.ProtoReflect.Descriptor instead.
 func (*RunRequest) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{10}
+	return file_kernel_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RunRequest) GetCall() uint64 {
@@ -915,31 +1392,39 @@ func (x *RunRequest) GetInputs() []*Tensor {
 	return nil
 }
 
-func (x *RunRequest) GetOutputs() []*TensorType {
+func (x *RunRequest) GetOutputs() []*Tensor {
 	if x != nil {
 		return x.Outputs
 	}
 	return nil
 }
 
-func (x *RunRequest) GetTimeoutMs() int64 {
+func (x *RunRequest) GetTimeoutUs() int64 {
 	if x != nil {
-		return x.TimeoutMs
+		return x.TimeoutUs
 	}
 	return 0
 }
 
+func (x *RunRequest) GetAttrs() []*Attr {
+	if x != nil {
+		return x.Attrs
+	}
+	return nil
+}
+
 type RunResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Outputs       []*Tensor              `protobuf:"bytes,1,rep,name=outputs,proto3" json:"outputs,omitempty"`
-	Error         *Error                 `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As the request has them; elements that are wanted inline are filled in.
+	Outputs       []*Tensor `protobuf:"bytes,1,rep,name=outputs,proto3" json:"outputs,omitempty"`
+	Error         *Error    `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RunResponse) Reset() {
 	*x = RunResponse{}
-	mi := &file_kernel_proto_msgTypes[11]
+	mi := &file_kernel_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -951,7 +1436,7 @@ func (x *RunResponse) String() string {
 func (*RunResponse) ProtoMessage() {}
 
 func (x *RunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[11]
+	mi := &file_kernel_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -964,7 +1449,7 @@ func (x *RunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunResponse.ProtoReflect.Descriptor instead.
 func (*RunResponse) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{11}
+	return file_kernel_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RunResponse) GetOutputs() []*Tensor {
@@ -990,7 +1475,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_kernel_proto_msgTypes[12]
+	mi := &file_kernel_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1002,7 +1487,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[12]
+	mi := &file_kernel_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1015,7 +1500,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{12}
+	return file_kernel_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CancelRequest) GetCall() uint64 {
@@ -1033,7 +1518,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_kernel_proto_msgTypes[13]
+	mi := &file_kernel_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1045,7 +1530,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[13]
+	mi := &file_kernel_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1058,7 +1543,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{13}
+	return file_kernel_proto_rawDescGZIP(), []int{20}
 }
 
 // Error is how a kernel says no. Failures of the transport are gRPC statuses.
@@ -1072,7 +1557,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_kernel_proto_msgTypes[14]
+	mi := &file_kernel_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +1569,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[14]
+	mi := &file_kernel_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +1582,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{14}
+	return file_kernel_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Error) GetCode() Code {
@@ -1122,17 +1607,32 @@ const file_kernel_proto_rawDesc = "" +
 	"\n" +
 	"TensorType\x120\n" +
 	"\x05dtype\x18\x01 \x01(\x0e2\x1a.adjoint.kernelpb.v1.DTypeR\x05dtype\x12\x14\n" +
-	"\x05shape\x18\x02 \x03(\x03R\x05shape\"_\n" +
+	"\x05shape\x18\x02 \x03(\x03R\x05shape\"\x96\x01\n" +
 	"\x06Tensor\x123\n" +
 	"\x04type\x18\x01 \x01(\v2\x1f.adjoint.kernelpb.v1.TensorTypeR\x04type\x12\x18\n" +
-	"\x06inline\x18\x02 \x01(\fH\x00R\x06inlineB\x06\n" +
-	"\x04data\"\x11\n" +
+	"\x06inline\x18\x02 \x01(\fH\x00R\x06inline\x125\n" +
+	"\x06region\x18\x03 \x01(\v2\x1b.adjoint.kernelpb.v1.RegionH\x00R\x06regionB\x06\n" +
+	"\x04data\"R\n" +
+	"\x06Region\x12\x18\n" +
+	"\asegment\x18\x01 \x01(\x04R\asegment\x12\x16\n" +
+	"\x06offset\x18\x02 \x01(\x04R\x06offset\x12\x16\n" +
+	"\x06length\x18\x03 \x01(\x04R\x06length\"`\n" +
+	"\x14AttachSegmentRequest\x12\x18\n" +
+	"\asegment\x18\x01 \x01(\x04R\asegment\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x1a\n" +
+	"\bwritable\x18\x03 \x01(\bR\bwritable\"I\n" +
+	"\x15AttachSegmentResponse\x120\n" +
+	"\x05error\x18\x01 \x01(\v2\x1a.adjoint.kernelpb.v1.ErrorR\x05error\"0\n" +
+	"\x14DetachSegmentRequest\x12\x18\n" +
+	"\asegment\x18\x01 \x01(\x04R\asegment\"I\n" +
+	"\x15DetachSegmentResponse\x120\n" +
+	"\x05error\x18\x01 \x01(\v2\x1a.adjoint.kernelpb.v1.ErrorR\x05error\"\x11\n" +
 	"\x0fDescribeRequest\"\x89\x01\n" +
 	"\x10DescribeResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x14\n" +
 	"\x05build\x18\x03 \x01(\tR\x05build\x125\n" +
-	"\akernels\x18\x04 \x03(\v2\x1b.adjoint.kernelpb.v1.KernelR\akernels\"\xdd\x02\n" +
+	"\akernels\x18\x04 \x03(\v2\x1b.adjoint.kernelpb.v1.KernelR\akernels\"\x92\x03\n" +
 	"\x06Kernel\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03doc\x18\x02 \x01(\tR\x03doc\x122\n" +
@@ -1144,7 +1644,19 @@ const file_kernel_proto_rawDesc = "" +
 	"\x04vmap\x18\b \x01(\x0e2\x19.adjoint.kernelpb.v1.VMapR\x04vmap\x12$\n" +
 	"\rdeterministic\x18\t \x01(\bR\rdeterministic\x125\n" +
 	"\asources\x18\n" +
-	" \x03(\v2\x1b.adjoint.kernelpb.v1.SourceR\asources\"O\n" +
+	" \x03(\v2\x1b.adjoint.kernelpb.v1.SourceR\asources\x123\n" +
+	"\x05attrs\x18\v \x03(\v2\x1d.adjoint.kernelpb.v1.AttrSpecR\x05attrs\"L\n" +
+	"\bAttrSpec\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x18\n" +
+	"\ainitial\x18\x03 \x01(\tR\ainitial\"\x7f\n" +
+	"\x04Attr\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x03int\x18\x02 \x01(\x03H\x00R\x03int\x12\x16\n" +
+	"\x05float\x18\x03 \x01(\x01H\x00R\x05float\x12\x14\n" +
+	"\x04bool\x18\x04 \x01(\bH\x00R\x04bool\x12\x18\n" +
+	"\x06string\x18\x05 \x01(\tH\x00R\x06stringB\a\n" +
+	"\x05value\"O\n" +
 	"\x05Input\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x122\n" +
 	"\x06dtypes\x18\x02 \x03(\x0e2\x1a.adjoint.kernelpb.v1.DTypeR\x06dtypes\"H\n" +
@@ -1156,21 +1668,23 @@ const file_kernel_proto_rawDesc = "" +
 	"\abackend\x18\x01 \x01(\tR\abackend\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x12\n" +
 	"\x04grid\x18\x03 \x03(\tR\x04grid\x12\x18\n" +
-	"\athreads\x18\x04 \x01(\x05R\athreads\"d\n" +
+	"\athreads\x18\x04 \x01(\x05R\athreads\"\x95\x01\n" +
 	"\x11InferShapeRequest\x12\x16\n" +
 	"\x06kernel\x18\x01 \x01(\tR\x06kernel\x127\n" +
-	"\x06inputs\x18\x02 \x03(\v2\x1f.adjoint.kernelpb.v1.TensorTypeR\x06inputs\"\x81\x01\n" +
+	"\x06inputs\x18\x02 \x03(\v2\x1f.adjoint.kernelpb.v1.TensorTypeR\x06inputs\x12/\n" +
+	"\x05attrs\x18\x03 \x03(\v2\x19.adjoint.kernelpb.v1.AttrR\x05attrs\"\x81\x01\n" +
 	"\x12InferShapeResponse\x129\n" +
 	"\aoutputs\x18\x01 \x03(\v2\x1f.adjoint.kernelpb.v1.TensorTypeR\aoutputs\x120\n" +
-	"\x05error\x18\x02 \x01(\v2\x1a.adjoint.kernelpb.v1.ErrorR\x05error\"\xc7\x01\n" +
+	"\x05error\x18\x02 \x01(\v2\x1a.adjoint.kernelpb.v1.ErrorR\x05error\"\xf4\x01\n" +
 	"\n" +
 	"RunRequest\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x04R\x04call\x12\x16\n" +
 	"\x06kernel\x18\x02 \x01(\tR\x06kernel\x123\n" +
-	"\x06inputs\x18\x03 \x03(\v2\x1b.adjoint.kernelpb.v1.TensorR\x06inputs\x129\n" +
-	"\aoutputs\x18\x04 \x03(\v2\x1f.adjoint.kernelpb.v1.TensorTypeR\aoutputs\x12\x1d\n" +
+	"\x06inputs\x18\x03 \x03(\v2\x1b.adjoint.kernelpb.v1.TensorR\x06inputs\x125\n" +
+	"\aoutputs\x18\x04 \x03(\v2\x1b.adjoint.kernelpb.v1.TensorR\aoutputs\x12\x1d\n" +
 	"\n" +
-	"timeout_ms\x18\x05 \x01(\x03R\ttimeoutMs\"v\n" +
+	"timeout_us\x18\x05 \x01(\x03R\ttimeoutUs\x12/\n" +
+	"\x05attrs\x18\x06 \x03(\v2\x19.adjoint.kernelpb.v1.AttrR\x05attrs\"v\n" +
 	"\vRunResponse\x125\n" +
 	"\aoutputs\x18\x01 \x03(\v2\x1b.adjoint.kernelpb.v1.TensorR\aoutputs\x120\n" +
 	"\x05error\x18\x02 \x01(\v2\x1a.adjoint.kernelpb.v1.ErrorR\x05error\"#\n" +
@@ -1209,11 +1723,13 @@ const file_kernel_proto_rawDesc = "" +
 	"\x06FAILED\x10\x01\x12\f\n" +
 	"\bPANICKED\x10\x02\x12\r\n" +
 	"\tCANCELLED\x10\x03\x12\v\n" +
-	"\aREFUSED\x10\x042\xde\x02\n" +
+	"\aREFUSED\x10\x042\xae\x04\n" +
 	"\aKernels\x12W\n" +
 	"\bDescribe\x12$.adjoint.kernelpb.v1.DescribeRequest\x1a%.adjoint.kernelpb.v1.DescribeResponse\x12]\n" +
 	"\n" +
-	"InferShape\x12&.adjoint.kernelpb.v1.InferShapeRequest\x1a'.adjoint.kernelpb.v1.InferShapeResponse\x12H\n" +
+	"InferShape\x12&.adjoint.kernelpb.v1.InferShapeRequest\x1a'.adjoint.kernelpb.v1.InferShapeResponse\x12f\n" +
+	"\rAttachSegment\x12).adjoint.kernelpb.v1.AttachSegmentRequest\x1a*.adjoint.kernelpb.v1.AttachSegmentResponse\x12f\n" +
+	"\rDetachSegment\x12).adjoint.kernelpb.v1.DetachSegmentRequest\x1a*.adjoint.kernelpb.v1.DetachSegmentResponse\x12H\n" +
 	"\x03Run\x12\x1f.adjoint.kernelpb.v1.RunRequest\x1a .adjoint.kernelpb.v1.RunResponse\x12Q\n" +
 	"\x06Cancel\x12\".adjoint.kernelpb.v1.CancelRequest\x1a#.adjoint.kernelpb.v1.CancelResponseB0Z.github.com/adjoint-go/adjoint/plugins/kernelpbb\x06proto3"
 
@@ -1230,57 +1746,74 @@ func file_kernel_proto_rawDescGZIP() []byte {
 }
 
 var file_kernel_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_kernel_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_kernel_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_kernel_proto_goTypes = []any{
-	(DType)(0),                 // 0: adjoint.kernelpb.v1.DType
-	(VMap)(0),                  // 1: adjoint.kernelpb.v1.VMap
-	(Code)(0),                  // 2: adjoint.kernelpb.v1.Code
-	(*TensorType)(nil),         // 3: adjoint.kernelpb.v1.TensorType
-	(*Tensor)(nil),             // 4: adjoint.kernelpb.v1.Tensor
-	(*DescribeRequest)(nil),    // 5: adjoint.kernelpb.v1.DescribeRequest
-	(*DescribeResponse)(nil),   // 6: adjoint.kernelpb.v1.DescribeResponse
-	(*Kernel)(nil),             // 7: adjoint.kernelpb.v1.Kernel
-	(*Input)(nil),              // 8: adjoint.kernelpb.v1.Input
-	(*Output)(nil),             // 9: adjoint.kernelpb.v1.Output
-	(*Source)(nil),             // 10: adjoint.kernelpb.v1.Source
-	(*InferShapeRequest)(nil),  // 11: adjoint.kernelpb.v1.InferShapeRequest
-	(*InferShapeResponse)(nil), // 12: adjoint.kernelpb.v1.InferShapeResponse
-	(*RunRequest)(nil),         // 13: adjoint.kernelpb.v1.RunRequest
-	(*RunResponse)(nil),        // 14: adjoint.kernelpb.v1.RunResponse
-	(*CancelRequest)(nil),      // 15: adjoint.kernelpb.v1.CancelRequest
-	(*CancelResponse)(nil),     // 16: adjoint.kernelpb.v1.CancelResponse
-	(*Error)(nil),              // 17: adjoint.kernelpb.v1.Error
+	(DType)(0),                    // 0: adjoint.kernelpb.v1.DType
+	(VMap)(0),                     // 1: adjoint.kernelpb.v1.VMap
+	(Code)(0),                     // 2: adjoint.kernelpb.v1.Code
+	(*TensorType)(nil),            // 3: adjoint.kernelpb.v1.TensorType
+	(*Tensor)(nil),                // 4: adjoint.kernelpb.v1.Tensor
+	(*Region)(nil),                // 5: adjoint.kernelpb.v1.Region
+	(*AttachSegmentRequest)(nil),  // 6: adjoint.kernelpb.v1.AttachSegmentRequest
+	(*AttachSegmentResponse)(nil), // 7: adjoint.kernelpb.v1.AttachSegmentResponse
+	(*DetachSegmentRequest)(nil),  // 8: adjoint.kernelpb.v1.DetachSegmentRequest
+	(*DetachSegmentResponse)(nil), // 9: adjoint.kernelpb.v1.DetachSegmentResponse
+	(*DescribeRequest)(nil),       // 10: adjoint.kernelpb.v1.DescribeRequest
+	(*DescribeResponse)(nil),      // 11: adjoint.kernelpb.v1.DescribeResponse
+	(*Kernel)(nil),                // 12: adjoint.kernelpb.v1.Kernel
+	(*AttrSpec)(nil),              // 13: adjoint.kernelpb.v1.AttrSpec
+	(*Attr)(nil),                  // 14: adjoint.kernelpb.v1.Attr
+	(*Input)(nil),                 // 15: adjoint.kernelpb.v1.Input
+	(*Output)(nil),                // 16: adjoint.kernelpb.v1.Output
+	(*Source)(nil),                // 17: adjoint.kernelpb.v1.Source
+	(*InferShapeRequest)(nil),     // 18: adjoint.kernelpb.v1.InferShapeRequest
+	(*InferShapeResponse)(nil),    // 19: adjoint.kernelpb.v1.InferShapeResponse
+	(*RunRequest)(nil),            // 20: adjoint.kernelpb.v1.RunRequest
+	(*RunResponse)(nil),           // 21: adjoint.kernelpb.v1.RunResponse
+	(*CancelRequest)(nil),         // 22: adjoint.kernelpb.v1.CancelRequest
+	(*CancelResponse)(nil),        // 23: adjoint.kernelpb.v1.CancelResponse
+	(*Error)(nil),                 // 24: adjoint.kernelpb.v1.Error
 }
 var file_kernel_proto_depIdxs = []int32{
 	0,  // 0: adjoint.kernelpb.v1.TensorType.dtype:type_name -> adjoint.kernelpb.v1.DType
 	3,  // 1: adjoint.kernelpb.v1.Tensor.type:type_name -> adjoint.kernelpb.v1.TensorType
-	7,  // 2: adjoint.kernelpb.v1.DescribeResponse.kernels:type_name -> adjoint.kernelpb.v1.Kernel
-	8,  // 3: adjoint.kernelpb.v1.Kernel.inputs:type_name -> adjoint.kernelpb.v1.Input
-	9,  // 4: adjoint.kernelpb.v1.Kernel.outputs:type_name -> adjoint.kernelpb.v1.Output
-	1,  // 5: adjoint.kernelpb.v1.Kernel.vmap:type_name -> adjoint.kernelpb.v1.VMap
-	10, // 6: adjoint.kernelpb.v1.Kernel.sources:type_name -> adjoint.kernelpb.v1.Source
-	0,  // 7: adjoint.kernelpb.v1.Input.dtypes:type_name -> adjoint.kernelpb.v1.DType
-	3,  // 8: adjoint.kernelpb.v1.InferShapeRequest.inputs:type_name -> adjoint.kernelpb.v1.TensorType
-	3,  // 9: adjoint.kernelpb.v1.InferShapeResponse.outputs:type_name -> adjoint.kernelpb.v1.TensorType
-	17, // 10: adjoint.kernelpb.v1.InferShapeResponse.error:type_name -> adjoint.kernelpb.v1.Error
-	4,  // 11: adjoint.kernelpb.v1.RunRequest.inputs:type_name -> adjoint.kernelpb.v1.Tensor
-	3,  // 12: adjoint.kernelpb.v1.RunRequest.outputs:type_name -> adjoint.kernelpb.v1.TensorType
-	4,  // 13: adjoint.kernelpb.v1.RunResponse.outputs:type_name -> adjoint.kernelpb.v1.Tensor
-	17, // 14: adjoint.kernelpb.v1.RunResponse.error:type_name -> adjoint.kernelpb.v1.Error
-	2,  // 15: adjoint.kernelpb.v1.Error.code:type_name -> adjoint.kernelpb.v1.Code
-	5,  // 16: adjoint.kernelpb.v1.Kernels.Describe:input_type -> adjoint.kernelpb.v1.DescribeRequest
-	11, // 17: adjoint.kernelpb.v1.Kernels.InferShape:input_type -> adjoint.kernelpb.v1.InferShapeRequest
-	13, // 18: adjoint.kernelpb.v1.Kernels.Run:input_type -> adjoint.kernelpb.v1.RunRequest
-	15, // 19: adjoint.kernelpb.v1.Kernels.Cancel:input_type -> adjoint.kernelpb.v1.CancelRequest
-	6,  // 20: adjoint.kernelpb.v1.Kernels.Describe:output_type -> adjoint.kernelpb.v1.DescribeResponse
-	12, // 21: adjoint.kernelpb.v1.Kernels.InferShape:output_type -> adjoint.kernelpb.v1.InferShapeResponse
-	14, // 22: adjoint.kernelpb.v1.Kernels.Run:output_type -> adjoint.kernelpb.v1.RunResponse
-	16, // 23: adjoint.kernelpb.v1.Kernels.Cancel:output_type -> adjoint.kernelpb.v1.CancelResponse
-	20, // [20:24] is the sub-list for method output_type
-	16, // [16:20] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	5,  // 2: adjoint.kernelpb.v1.Tensor.region:type_name -> adjoint.kernelpb.v1.Region
+	24, // 3: adjoint.kernelpb.v1.AttachSegmentResponse.error:type_name -> adjoint.kernelpb.v1.Error
+	24, // 4: adjoint.kernelpb.v1.DetachSegmentResponse.error:type_name -> adjoint.kernelpb.v1.Error
+	12, // 5: adjoint.kernelpb.v1.DescribeResponse.kernels:type_name -> adjoint.kernelpb.v1.Kernel
+	15, // 6: adjoint.kernelpb.v1.Kernel.inputs:type_name -> adjoint.kernelpb.v1.Input
+	16, // 7: adjoint.kernelpb.v1.Kernel.outputs:type_name -> adjoint.kernelpb.v1.Output
+	1,  // 8: adjoint.kernelpb.v1.Kernel.vmap:type_name -> adjoint.kernelpb.v1.VMap
+	17, // 9: adjoint.kernelpb.v1.Kernel.sources:type_name -> adjoint.kernelpb.v1.Source
+	13, // 10: adjoint.kernelpb.v1.Kernel.attrs:type_name -> adjoint.kernelpb.v1.AttrSpec
+	0,  // 11: adjoint.kernelpb.v1.Input.dtypes:type_name -> adjoint.kernelpb.v1.DType
+	3,  // 12: adjoint.kernelpb.v1.InferShapeRequest.inputs:type_name -> adjoint.kernelpb.v1.TensorType
+	14, // 13: adjoint.kernelpb.v1.InferShapeRequest.attrs:type_name -> adjoint.kernelpb.v1.Attr
+	3,  // 14: adjoint.kernelpb.v1.InferShapeResponse.outputs:type_name -> adjoint.kernelpb.v1.TensorType
+	24, // 15: adjoint.kernelpb.v1.InferShapeResponse.error:type_name -> adjoint.kernelpb.v1.Error
+	4,  // 16: adjoint.kernelpb.v1.RunRequest.inputs:type_name -> adjoint.kernelpb.v1.Tensor
+	4,  // 17: adjoint.kernelpb.v1.RunRequest.outputs:type_name -> adjoint.kernelpb.v1.Tensor
+	14, // 18: adjoint.kernelpb.v1.RunRequest.attrs:type_name -> adjoint.kernelpb.v1.Attr
+	4,  // 19: adjoint.kernelpb.v1.RunResponse.outputs:type_name -> adjoint.kernelpb.v1.Tensor
+	24, // 20: adjoint.kernelpb.v1.RunResponse.error:type_name -> adjoint.kernelpb.v1.Error
+	2,  // 21: adjoint.kernelpb.v1.Error.code:type_name -> adjoint.kernelpb.v1.Code
+	10, // 22: adjoint.kernelpb.v1.Kernels.Describe:input_type -> adjoint.kernelpb.v1.DescribeRequest
+	18, // 23: adjoint.kernelpb.v1.Kernels.InferShape:input_type -> adjoint.kernelpb.v1.InferShapeRequest
+	6,  // 24: adjoint.kernelpb.v1.Kernels.AttachSegment:input_type -> adjoint.kernelpb.v1.AttachSegmentRequest
+	8,  // 25: adjoint.kernelpb.v1.Kernels.DetachSegment:input_type -> adjoint.kernelpb.v1.DetachSegmentRequest
+	20, // 26: adjoint.kernelpb.v1.Kernels.Run:input_type -> adjoint.kernelpb.v1.RunRequest
+	22, // 27: adjoint.kernelpb.v1.Kernels.Cancel:input_type -> adjoint.kernelpb.v1.CancelRequest
+	11, // 28: adjoint.kernelpb.v1.Kernels.Describe:output_type -> adjoint.kernelpb.v1.DescribeResponse
+	19, // 29: adjoint.kernelpb.v1.Kernels.InferShape:output_type -> adjoint.kernelpb.v1.InferShapeResponse
+	7,  // 30: adjoint.kernelpb.v1.Kernels.AttachSegment:output_type -> adjoint.kernelpb.v1.AttachSegmentResponse
+	9,  // 31: adjoint.kernelpb.v1.Kernels.DetachSegment:output_type -> adjoint.kernelpb.v1.DetachSegmentResponse
+	21, // 32: adjoint.kernelpb.v1.Kernels.Run:output_type -> adjoint.kernelpb.v1.RunResponse
+	23, // 33: adjoint.kernelpb.v1.Kernels.Cancel:output_type -> adjoint.kernelpb.v1.CancelResponse
+	28, // [28:34] is the sub-list for method output_type
+	22, // [22:28] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_kernel_proto_init() }
@@ -1290,6 +1823,13 @@ func file_kernel_proto_init() {
 	}
 	file_kernel_proto_msgTypes[1].OneofWrappers = []any{
 		(*Tensor_Inline)(nil),
+		(*Tensor_Region)(nil),
+	}
+	file_kernel_proto_msgTypes[11].OneofWrappers = []any{
+		(*Attr_Int)(nil),
+		(*Attr_Float)(nil),
+		(*Attr_Bool)(nil),
+		(*Attr_String_)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1297,7 +1837,7 @@ func file_kernel_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kernel_proto_rawDesc), len(file_kernel_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   15,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

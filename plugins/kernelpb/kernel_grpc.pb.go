@@ -1,5 +1,12 @@
 // The protocol between a host and a kernel plugin, version 1.
 //
+// Link: the host leaves one end of a pair of connected unix stream sockets open
+// in the plugin. Its end of file means that the host is gone: the plugin then
+// ends itself. For each segment of shared memory the host sends its number, as
+// 8 bytes little-endian, together with one file descriptor (SCM_RIGHTS).
+//
+// Messages are at most 8 MiB, on both sides.
+//
 // A plugin is started by go-plugin, which brings the handshake on standard
 // output, mutual TLS, health checks, shutdown and standard streams. This
 // service is what remains: what kernels there are, and running them.
@@ -29,10 +36,12 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Kernels_Describe_FullMethodName   = "/adjoint.kernelpb.v1.Kernels/Describe"
-	Kernels_InferShape_FullMethodName = "/adjoint.kernelpb.v1.Kernels/InferShape"
-	Kernels_Run_FullMethodName        = "/adjoint.kernelpb.v1.Kernels/Run"
-	Kernels_Cancel_FullMethodName     = "/adjoint.kernelpb.v1.Kernels/Cancel"
+	Kernels_Describe_FullMethodName      = "/adjoint.kernelpb.v1.Kernels/Describe"
+	Kernels_InferShape_FullMethodName    = "/adjoint.kernelpb.v1.Kernels/InferShape"
+	Kernels_AttachSegment_FullMethodName = "/adjoint.kernelpb.v1.Kernels/AttachSegment"
+	Kernels_DetachSegment_FullMethodName = "/adjoint.kernelpb.v1.Kernels/DetachSegment"
+	Kernels_Run_FullMethodName           = "/adjoint.kernelpb.v1.Kernels/Run"
+	Kernels_Cancel_FullMethodName        = "/adjoint.kernelpb.v1.Kernels/Cancel"
 )
 
 // KernelsClient is the client API for Kernels service.
@@ -45,6 +54,13 @@ type KernelsClient interface {
 	// InferShape gives the types of a kernel's outputs. It is called only for
 	// kernels with asks set.
 	InferShape(ctx context.Context, in *InferShapeRequest, opts ...grpc.CallOption) (*InferShapeResponse, error)
+	// AttachSegment maps shared memory that later calls of Run refer to. Its file
+	// descriptor comes over the link, see Link below, and may be later than this
+	// request.
+	AttachSegment(ctx context.Context, in *AttachSegmentRequest, opts ...grpc.CallOption) (*AttachSegmentResponse, error)
+	// DetachSegment gives a segment up. No call of Run refers to it any more. A
+	// segment that is not known (any more) is no error.
+	DetachSegment(ctx context.Context, in *DetachSegmentRequest, opts ...grpc.CallOption) (*DetachSegmentResponse, error)
 	// Run runs one kernel once. Calls may be made at the same time.
 	Run(ctx context.Context, in *RunRequest, opts ...grpc.CallOption) (*RunResponse, error)
 	// Cancel asks a call of Run to end soon. It returns at once. A call that is
@@ -74,6 +90,26 @@ func (c *kernelsClient) InferShape(ctx context.Context, in *InferShapeRequest, o
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(InferShapeResponse)
 	err := c.cc.Invoke(ctx, Kernels_InferShape_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *kernelsClient) AttachSegment(ctx context.Context, in *AttachSegmentRequest, opts ...grpc.CallOption) (*AttachSegmentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AttachSegmentResponse)
+	err := c.cc.Invoke(ctx, Kernels_AttachSegment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *kernelsClient) DetachSegment(ctx context.Context, in *DetachSegmentRequest, opts ...grpc.CallOption) (*DetachSegmentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DetachSegmentResponse)
+	err := c.cc.Invoke(ctx, Kernels_DetachSegment_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +146,13 @@ type KernelsServer interface {
 	// InferShape gives the types of a kernel's outputs. It is called only for
 	// kernels with asks set.
 	InferShape(context.Context, *InferShapeRequest) (*InferShapeResponse, error)
+	// AttachSegment maps shared memory that later calls of Run refer to. Its file
+	// descriptor comes over the link, see Link below, and may be later than this
+	// request.
+	AttachSegment(context.Context, *AttachSegmentRequest) (*AttachSegmentResponse, error)
+	// DetachSegment gives a segment up. No call of Run refers to it any more. A
+	// segment that is not known (any more) is no error.
+	DetachSegment(context.Context, *DetachSegmentRequest) (*DetachSegmentResponse, error)
 	// Run runs one kernel once. Calls may be made at the same time.
 	Run(context.Context, *RunRequest) (*RunResponse, error)
 	// Cancel asks a call of Run to end soon. It returns at once. A call that is
@@ -130,6 +173,12 @@ func (UnimplementedKernelsServer) Describe(context.Context, *DescribeRequest) (*
 }
 func (UnimplementedKernelsServer) InferShape(context.Context, *InferShapeRequest) (*InferShapeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method InferShape not implemented")
+}
+func (UnimplementedKernelsServer) AttachSegment(context.Context, *AttachSegmentRequest) (*AttachSegmentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AttachSegment not implemented")
+}
+func (UnimplementedKernelsServer) DetachSegment(context.Context, *DetachSegmentRequest) (*DetachSegmentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DetachSegment not implemented")
 }
 func (UnimplementedKernelsServer) Run(context.Context, *RunRequest) (*RunResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Run not implemented")
@@ -194,6 +243,42 @@ func _Kernels_InferShape_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Kernels_AttachSegment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AttachSegmentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KernelsServer).AttachSegment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Kernels_AttachSegment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KernelsServer).AttachSegment(ctx, req.(*AttachSegmentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Kernels_DetachSegment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DetachSegmentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KernelsServer).DetachSegment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Kernels_DetachSegment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KernelsServer).DetachSegment(ctx, req.(*DetachSegmentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Kernels_Run_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RunRequest)
 	if err := dec(in); err != nil {
@@ -244,6 +329,14 @@ var Kernels_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "InferShape",
 			Handler:    _Kernels_InferShape_Handler,
+		},
+		{
+			MethodName: "AttachSegment",
+			Handler:    _Kernels_AttachSegment_Handler,
+		},
+		{
+			MethodName: "DetachSegment",
+			Handler:    _Kernels_DetachSegment_Handler,
 		},
 		{
 			MethodName: "Run",

@@ -8,7 +8,8 @@ import (
 )
 
 // Call is one call of a kernel: its inputs, and memory for its outputs, which
-// is zero at first. It is valid until the kernel returns.
+// is zero at first. It is valid until the kernel returns: its memory is used for
+// other calls then.
 //
 // The typed accessors return the elements of an input or output in row order.
 // With another dtype, or an index that does not exist, they return nil and
@@ -18,6 +19,7 @@ type Call struct {
 	kernel string
 	in     []Tensor
 	out    []Tensor
+	attrs  map[string]any
 	err    error
 }
 
@@ -82,6 +84,26 @@ func (c *Call) I32In(i int) []int32 { return view[int32](c, "input", c.in, i) }
 
 // I32Out returns output i, which must be int32.
 func (c *Call) I32Out(i int) []int32 { return view[int32](c, "output", c.out, i) }
+
+func attr[T any](c *Call, name string) T {
+	v, ok := c.attrs[name].(T)
+	if !ok {
+		c.fail(fmt.Errorf("kernel %s: there is no attribute %s of type %T", c.kernel, name, v))
+	}
+	return v
+}
+
+// Int returns an attribute that is an integer.
+func (c *Call) Int(name string) int { return int(attr[int64](c, name)) }
+
+// Float returns an attribute that is a float.
+func (c *Call) Float(name string) float64 { return attr[float64](c, name) }
+
+// Bool returns an attribute that is a truth value.
+func (c *Call) Bool(name string) bool { return attr[bool](c, name) }
+
+// Text returns an attribute that is a string.
+func (c *Call) Text(name string) string { return attr[string](c, name) }
 
 // In returns input i as elements of type T, for the dtypes without a method:
 // sdk.In[int64](c, 0). Bool is read as uint8, float16 and bfloat16 as uint16.

@@ -28,6 +28,11 @@
 //		return c.Err()
 //	}
 //
+// Large tensors lie in memory that the host shares with the plugin: an input cannot
+// be written (the attempt is an error of the kernel), an output is zero at first,
+// and neither may be kept when the kernel returns. [Kernel.Attr] declares settings
+// that are no tensors.
+//
 // Kernels may be called at the same time, from several goroutines. A panic in a
 // kernel becomes an error; a crash of the process is the host's to survive,
 // which starts the program again at the next call. A kernel that takes long

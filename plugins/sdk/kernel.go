@@ -44,7 +44,7 @@ const BatchLeading = spec.BatchLeading
 type Kernel struct {
 	spec  spec.Kernel
 	cpu   func(*Call) error
-	infer func([]Type) ([]Type, error)
+	infer func([]Type, map[string]any) ([]Type, error)
 	errs  []error
 }
 
@@ -67,10 +67,26 @@ func (k *Kernel) Out(name, shape, dtype string) *Kernel {
 	return k
 }
 
+// Attr declares the next attribute, a setting that is no tensor, by the value that
+// it has where a call does not set it: an int, a float64, a bool or a string.
+func (k *Kernel) Attr(name string, initial any) *Kernel {
+	k.spec.Attrs = append(k.spec.Attrs, spec.AttrOf(name, initial))
+	return k
+}
+
 // Infer sets the function that gives the types of the outputs where no rule
 // can. It must depend on the types of the inputs alone; the host remembers its
 // answers.
 func (k *Kernel) Infer(f func(in []Type) ([]Type, error)) *Kernel {
+	if f == nil {
+		return k.InferAttrs(nil)
+	}
+	return k.InferAttrs(func(in []Type, _ map[string]any) ([]Type, error) { return f(in) })
+}
+
+// InferAttrs is Infer for a function that looks at the values of attributes too:
+// an int64, float64, bool or string each.
+func (k *Kernel) InferAttrs(f func(in []Type, attrs map[string]any) ([]Type, error)) *Kernel {
 	if f == nil {
 		k.errs = append(k.errs, errors.New("Infer was given a nil function"))
 	}
@@ -128,7 +144,8 @@ func (l Launch) Threads(n int) Launch {
 }
 
 // Metal adds the body of a Metal kernel. The source is part of the manifest; it
-// is compiled and run by the host.
+// is compiled and run by the host. Attributes are constants of their names in it:
+// int, float and bool; texts are left out.
 func (k *Kernel) Metal(source string, launch Launch) *Kernel {
 	return k.source(spec.Metal, source, launch)
 }

@@ -96,20 +96,21 @@ func (b *bound) manifest(args []string, out io.Writer) error {
 	return err
 }
 
-func (b *bound) config() *plugin.ServeConfig {
+func config(s *server) *plugin.ServeConfig {
 	return &plugin.ServeConfig{
 		HandshakeConfig:  plugin.HandshakeConfig{MagicCookieKey: kernelpb.CookieKey, MagicCookieValue: kernelpb.CookieValue},
-		VersionedPlugins: map[int]plugin.PluginSet{kernelpb.Version: {kernelpb.Service: set{server: newServer(b)}}},
+		VersionedPlugins: map[int]plugin.PluginSet{kernelpb.Version: {kernelpb.Service: set{server: s}}},
 		GRPCServer:       newGRPC(os.Stderr),
 		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Warn, Output: os.Stderr, JSONFormat: true}),
 	}
 }
 
 func (b *bound) serve() error {
-	if err := followHost(); err != nil {
+	s := newServer(b)
+	if err := followHost(s.segments); err != nil {
 		return err
 	}
-	config := b.config()
+	config := config(s)
 	if err := guardStdout(); err != nil {
 		return err
 	}
@@ -122,13 +123,19 @@ func (b *bound) debug(out io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	attach, closed := make(chan *plugin.ReattachConfig, 1), make(chan struct{})
-	config := b.config()
+	s := newServer(b)
+	link, err := listen(s.segments)
+	if err != nil {
+		return err
+	}
+	defer link.close()
+	config := config(s)
 	config.Test = &plugin.ServeTestConfig{Context: ctx, ReattachConfigCh: attach, CloseCh: closed}
 	go plugin.Serve(config)
 	select {
 	case a := <-attach:
 		text, err := json.Marshal(map[string]any{b.about.ID: map[string]any{
-			"network": a.Addr.Network(), "address": a.Addr.String(), "pid": a.Pid, "version": kernelpb.Version,
+			"network": a.Addr.Network(), "address": a.Addr.String(), "pid": a.Pid, "version": kernelpb.Version, "link": link.path,
 		}})
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"unsafe"
 
 	"github.com/adjoint-go/adjoint/plugins/spec"
 )
@@ -57,11 +58,39 @@ func (p *Plugin) Manifest() (*spec.Plugin, error) {
 // that kernels can be tested without one. An unknown kernel and inputs it does
 // not take are errors; so are a kernel's own error and its panic.
 func (p *Plugin) Run(ctx context.Context, kernel string, in ...Tensor) ([]Tensor, error) {
+	return p.RunWith(ctx, kernel, nil, in...)
+}
+
+// RunWith is Run with attributes by their names; the others have their initial
+// values.
+func (p *Plugin) RunWith(ctx context.Context, kernel string, attrs map[string]any, in ...Tensor) ([]Tensor, error) {
 	b, err := p.bind()
 	if err != nil {
 		return nil, err
 	}
-	return b.run(ctx, kernel, in, nil)
+	k, err := b.kernel(kernel)
+	if err != nil {
+		return nil, err
+	}
+	values, err := k.sig.Attrs(attrs)
+	if err != nil {
+		return nil, err
+	}
+	types, err := typesOf(in)
+	if err != nil {
+		return nil, err
+	}
+	want, err := b.infer(kernel, types, values)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Tensor, len(want))
+	for i, t := range want {
+		if out[i], err = spec.Zeros(t); err != nil {
+			return nil, err
+		}
+	}
+	return out, b.run(ctx, kernel, values, in, out)
 }
 
 // bound is a plugin whose declarations were checked.
@@ -105,15 +134,18 @@ func (b *bound) kernel(name string) (boundKernel, error) {
 }
 
 // infer returns the types of a kernel's outputs.
-func (b *bound) infer(name string, in []Type) (out []Type, err error) {
+func (b *bound) infer(name string, in []Type, attrs []spec.AttrValue) (out []Type, err error) {
 	k, err := b.kernel(name)
 	if err != nil {
 		return nil, err
 	}
+	if err := k.sig.CheckAttrs(attrs); err != nil {
+		return nil, refusal{err}
+	}
 	out, err = k.sig.Infer(in)
 	if errors.Is(err, spec.ErrAsks) {
-		defer recovered(name, &err)
-		if out, err = k.infer(in); err != nil {
+		defer recovered(name, nil, &err)
+		if out, err = k.infer(in, attrMap(attrs)); err != nil {
 			return nil, err
 		}
 		return out, k.sig.CheckOutputs(out)
@@ -124,9 +156,15 @@ func (b *bound) infer(name string, in []Type) (out []Type, err error) {
 	return out, nil
 }
 
-// run calls a kernel. want, if not nil, are the output types that the host
-// accepts.
-func (b *bound) run(ctx context.Context, name string, in []Tensor, want []Type) (out []Tensor, err error) {
+func attrMap(values []spec.AttrValue) map[string]any {
+	m := make(map[string]any, len(values))
+	for _, v := range values {
+		m[v.Name] = v.Value
+	}
+	return m
+}
+
+func typesOf(in []Tensor) ([]Type, error) {
 	types := make([]Type, len(in))
 	for i, t := range in {
 		types[i] = t.Type
@@ -134,26 +172,31 @@ func (b *bound) run(ctx context.Context, name string, in []Tensor, want []Type) 
 			return nil, refusal{fmt.Errorf("input %d: %w", i, err)}
 		}
 	}
-	outTypes, err := b.infer(name, types)
+	return types, nil
+}
+
+// run calls a kernel, which fills out.
+func (b *bound) run(ctx context.Context, name string, attrs []spec.AttrValue, in, out []Tensor) error {
+	types, err := typesOf(in)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if want != nil {
-		if err := sameTypes(outTypes, want); err != nil {
-			return nil, refusal{err}
-		}
+	have, err := b.infer(name, types, attrs)
+	if err != nil {
+		return err
 	}
-	out = make([]Tensor, len(outTypes))
-	for i, t := range outTypes {
-		if out[i], err = spec.Zeros(t); err != nil {
-			return nil, refusal{err}
-		}
+	want := make([]Type, len(out))
+	for i := range out {
+		want[i] = out[i].Type
 	}
-	c := &Call{ctx: ctx, kernel: name, in: in, out: out}
+	if err := sameTypes(have, want); err != nil {
+		return refusal{err}
+	}
+	c := &Call{ctx: ctx, kernel: name, in: in, out: out, attrs: attrMap(attrs)}
 	if err := c.invoke(b.kernels[name].cpu); err != nil {
-		return nil, err
+		return err
 	}
-	return out, ctx.Err()
+	return ctx.Err()
 }
 
 func sameTypes(have, want []Type) error {
@@ -169,14 +212,16 @@ func sameTypes(have, want []Type) error {
 }
 
 // invoke calls f. An access of the wrong dtype is reported before the panic it
-// is likely to cause, since it is the reason.
+// is likely to cause, since it is the reason. An access to memory that is not
+// there, or to inputs for writing, is a panic too and does not end the process.
 func (c *Call) invoke(f func(*Call) error) (err error) {
 	defer func() {
 		if c.err != nil {
 			err = c.err
 		}
 	}()
-	defer recovered(c.kernel, &err)
+	defer recovered(c.kernel, c.in, &err)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	return f(c)
 }
 
@@ -191,8 +236,20 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("kernel %s panicked: %v", e.Kernel, e.Value)
 }
 
-func recovered(kernel string, err *error) {
-	if v := recover(); v != nil {
-		*err = &PanicError{Kernel: kernel, Value: v, Stack: strings.TrimSpace(string(debug.Stack()))}
+// recovered turns a panic into an error. in are the inputs, which may be in memory
+// that can only be read.
+func recovered(kernel string, in []Tensor, err *error) {
+	v := recover()
+	if v == nil {
+		return
 	}
+	if fault, ok := v.(interface{ Addr() uintptr }); ok {
+		for i, t := range in {
+			start := uintptr(unsafe.Pointer(unsafe.SliceData(t.Data)))
+			if a := fault.Addr(); a >= start && a-start < uintptr(len(t.Data)) {
+				v = fmt.Sprintf("it wrote to its input %d; inputs can only be read", i)
+			}
+		}
+	}
+	*err = &PanicError{Kernel: kernel, Value: v, Stack: strings.TrimSpace(string(debug.Stack()))}
 }

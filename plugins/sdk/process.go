@@ -2,20 +2,22 @@ package sdk
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/adjoint-go/adjoint/plugins/internal/shm"
 	"github.com/adjoint-go/adjoint/plugins/kernelpb"
 )
 
-// followHost ends this process, and those it started, when the host is gone:
-// the host may be killed without a chance to end its plugins.
-func followHost() error {
+// followHost takes shared memory from the host, and ends this process, and those
+// it started, when the host is gone: the host may be killed without a chance to
+// end its plugins.
+func followHost(s *segments) error {
 	text := os.Getenv(kernelpb.LinkEnv)
 	if text == "" {
+		s.lost = true
 		return nil
 	}
 	fd, err := strconv.Atoi(text)
@@ -23,9 +25,12 @@ func followHost() error {
 		return fmt.Errorf("sdk: %s=%q is no file descriptor", kernelpb.LinkEnv, text)
 	}
 	unix.CloseOnExec(fd)
-	link := os.NewFile(uintptr(fd), "host")
+	link, err := shm.OpenLink(os.NewFile(uintptr(fd), "link"))
+	if err != nil {
+		return fmt.Errorf("sdk: the link to the host: %w", err)
+	}
 	go func() {
-		_, _ = io.Copy(io.Discard, link)
+		s.follow(link)
 		if unix.Getpgrp() == os.Getpid() {
 			_ = unix.Kill(0, unix.SIGKILL)
 		}

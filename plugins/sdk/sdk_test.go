@@ -102,14 +102,19 @@ func TestInferIsAskedAndChecked(t *testing.T) {
 	}
 }
 
+func inline(t Tensor) []*kernelpb.Tensor {
+	return kernelpb.RefsToWire([]kernelpb.Ref{{Type: t.Type, Inline: t.Data}})
+}
+
+func wanted(t Type) []*kernelpb.Tensor { return kernelpb.RefsToWire([]kernelpb.Ref{{Type: t}}) }
+
 func TestServerAnswersWithCodes(t *testing.T) {
 	s := func(f func(*Call) error) *server {
 		b, err := one(f).bind()
 		require.NoError(t, err)
 		return newServer(b)
 	}
-	in := kernelpb.TensorsToWire([]Tensor{x})
-	y := kernelpb.TypesToWire([]Type{x.Type})
+	in, y := inline(x), wanted(x.Type)
 	for _, c := range []struct {
 		f    func(*Call) error
 		r    *kernelpb.RunRequest
@@ -121,7 +126,7 @@ func TestServerAnswersWithCodes(t *testing.T) {
 		{nothing, &kernelpb.RunRequest{}, kernelpb.Code_REFUSED},
 		{func(*Call) error { return errors.New("no") }, &kernelpb.RunRequest{Kernel: "k", Inputs: in, Outputs: y}, kernelpb.Code_FAILED},
 		{func(*Call) error { panic(1) }, &kernelpb.RunRequest{Kernel: "k", Inputs: in, Outputs: y}, kernelpb.Code_PANICKED},
-		{func(c *Call) error { <-c.Context().Done(); return c.Err() }, &kernelpb.RunRequest{Kernel: "k", Inputs: in, Outputs: y, TimeoutMs: 1}, kernelpb.Code_CANCELLED},
+		{func(c *Call) error { <-c.Context().Done(); return c.Err() }, &kernelpb.RunRequest{Kernel: "k", Inputs: in, Outputs: y, TimeoutUs: 1000}, kernelpb.Code_CANCELLED},
 	} {
 		reply, err := s(c.f).Run(context.Background(), c.r)
 		require.NoError(t, err)
@@ -140,7 +145,7 @@ func TestCancelEndsTheCall(t *testing.T) {
 		_, _ = s.Cancel(context.Background(), &kernelpb.CancelRequest{Call: 7})
 	}()
 	reply, err := s.Run(context.Background(), &kernelpb.RunRequest{Call: 7, Kernel: "k",
-		Inputs: kernelpb.TensorsToWire([]Tensor{x}), Outputs: kernelpb.TypesToWire([]Type{x.Type})})
+		Inputs: inline(x), Outputs: wanted(x.Type)})
 	require.NoError(t, err)
 	assert.Equal(t, kernelpb.Code_CANCELLED, reply.GetError().GetCode())
 	assert.Empty(t, s.calls)
@@ -201,7 +206,7 @@ func TestImportsStaySmall(t *testing.T) {
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
-	allowed := map[string]bool{"plugins/sdk": true, "plugins/spec": true, "plugins/shape": true, "plugins/kernelpb": true, "plugins/manifest": true}
+	allowed := map[string]bool{"plugins/sdk": true, "plugins/spec": true, "plugins/shape": true, "plugins/kernelpb": true, "plugins/manifest": true, "plugins/internal/shm": true}
 	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
 		pkg, cgo, _ := strings.Cut(line, " ")
 		assert.Equal(t, "0", cgo, pkg)

@@ -3,6 +3,7 @@ package sdk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -11,19 +12,21 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/adjoint-go/adjoint/plugins/kernelpb"
+	"github.com/adjoint-go/adjoint/plugins/spec"
 )
 
 // server answers the host's calls.
 type server struct {
 	kernelpb.UnimplementedKernelsServer
-	bound *bound
+	bound    *bound
+	segments *segments
 
 	mu    sync.Mutex
 	calls map[uint64]context.CancelFunc
 }
 
 func newServer(b *bound) *server {
-	return &server{bound: b, calls: make(map[uint64]context.CancelFunc)}
+	return &server{bound: b, segments: newSegments(), calls: make(map[uint64]context.CancelFunc)}
 }
 
 func (s *server) Describe(context.Context, *kernelpb.DescribeRequest) (*kernelpb.DescribeResponse, error) {
@@ -35,11 +38,24 @@ func (s *server) InferShape(_ context.Context, r *kernelpb.InferShapeRequest) (*
 	if err != nil {
 		return &kernelpb.InferShapeResponse{Error: wireError(refusal{err})}, nil
 	}
-	out, err := s.bound.infer(r.GetKernel(), in)
+	out, err := s.bound.infer(r.GetKernel(), in, kernelpb.AttrsFromWire(r.GetAttrs()))
 	if err != nil {
 		return &kernelpb.InferShapeResponse{Error: wireError(err)}, nil
 	}
 	return &kernelpb.InferShapeResponse{Outputs: kernelpb.TypesToWire(out)}, nil
+}
+
+func (s *server) AttachSegment(ctx context.Context, r *kernelpb.AttachSegmentRequest) (*kernelpb.AttachSegmentResponse, error) {
+	reply := new(kernelpb.AttachSegmentResponse)
+	if err := s.segments.attach(ctx, r.GetSegment(), r.GetSize(), r.GetWritable()); err != nil {
+		reply.Error = wireError(refusal{err})
+	}
+	return reply, nil
+}
+
+func (s *server) DetachSegment(_ context.Context, r *kernelpb.DetachSegmentRequest) (*kernelpb.DetachSegmentResponse, error) {
+	s.segments.detach(r.GetSegment())
+	return new(kernelpb.DetachSegmentResponse), nil
 }
 
 func (s *server) Run(ctx context.Context, r *kernelpb.RunRequest) (*kernelpb.RunResponse, error) {
@@ -49,26 +65,76 @@ func (s *server) Run(ctx context.Context, r *kernelpb.RunRequest) (*kernelpb.Run
 	if err != nil {
 		return &kernelpb.RunResponse{Error: wireError(err)}, nil
 	}
-	return &kernelpb.RunResponse{Outputs: kernelpb.TensorsToWire(out)}, nil
+	return &kernelpb.RunResponse{Outputs: kernelpb.RefsToWire(out)}, nil
 }
 
-func (s *server) run(ctx context.Context, r *kernelpb.RunRequest) ([]Tensor, error) {
-	in, err := kernelpb.TensorsFromWire(r.GetInputs())
+func (s *server) run(ctx context.Context, r *kernelpb.RunRequest) ([]kernelpb.Ref, error) {
+	in, err := kernelpb.RefsFromWire(r.GetInputs(), false)
 	if err != nil {
 		return nil, refusal{err}
 	}
-	want, err := kernelpb.TypesFromWire(r.GetOutputs())
+	out, err := kernelpb.RefsFromWire(r.GetOutputs(), true)
 	if err != nil {
 		return nil, refusal{err}
 	}
-	return s.bound.run(ctx, r.GetKernel(), in, want)
+	inputs, done, err := s.tensors(in, false)
+	defer done()
+	if err != nil {
+		return nil, refusal{err}
+	}
+	outputs, done, err := s.tensors(out, true)
+	defer done()
+	if err != nil {
+		return nil, refusal{err}
+	}
+	if err := s.bound.run(ctx, r.GetKernel(), kernelpb.AttrsFromWire(r.GetAttrs()), inputs, outputs); err != nil {
+		return nil, err
+	}
+	for i := range out {
+		if out[i].Segment == 0 {
+			out[i].Inline = outputs[i].Data
+		}
+	}
+	return out, nil
+}
+
+// tensors finds the memory of tensors. Outputs have zeros in it. done must be
+// called when the tensors are not used any more, also after an error.
+func (s *server) tensors(refs []kernelpb.Ref, outputs bool) (out []Tensor, done func(), err error) {
+	var used []func()
+	done = func() {
+		for _, f := range used {
+			f()
+		}
+	}
+	out = make([]Tensor, len(refs))
+	for i, r := range refs {
+		out[i] = Tensor{Type: r.Type, Data: r.Inline}
+		switch {
+		case r.Segment != 0:
+			mem, end, err := s.segments.use(r.Place, outputs)
+			if err != nil {
+				return nil, done, fmt.Errorf("tensor %d: %w", i, err)
+			}
+			used = append(used, end)
+			out[i].Data = mem
+			if outputs {
+				clear(mem)
+			}
+		case outputs:
+			if out[i], err = spec.Zeros(r.Type); err != nil {
+				return nil, done, fmt.Errorf("tensor %d: %w", i, err)
+			}
+		}
+	}
+	return out, done, nil
 }
 
 // begin makes the call known to Cancel until the returned function is called.
 func (s *server) begin(ctx context.Context, r *kernelpb.RunRequest) (context.Context, func()) {
 	var cancel context.CancelFunc
-	if ms := r.GetTimeoutMs(); ms > 0 {
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(ms)*time.Millisecond)
+	if us := r.GetTimeoutUs(); us > 0 {
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(us)*time.Microsecond)
 	} else {
 		ctx, cancel = context.WithCancel(ctx)
 	}
@@ -136,6 +202,6 @@ func newGRPC(stderr *os.File) func([]grpc.ServerOption) *grpc.Server {
 	}
 	return func(options []grpc.ServerOption) *grpc.Server {
 		return grpc.NewServer(append(options, grpc.UnaryInterceptor(direct),
-			grpc.MaxRecvMsgSize(kernelpb.RunLimit), grpc.MaxSendMsgSize(kernelpb.RunLimit))...)
+			grpc.MaxRecvMsgSize(kernelpb.MessageLimit), grpc.MaxSendMsgSize(kernelpb.MessageLimit))...)
 	}
 }

@@ -16,11 +16,13 @@ type Kernel struct {
 	Doc     string   `json:"doc,omitempty"`
 	Inputs  []Input  `json:"inputs,omitempty"`
 	Outputs []Output `json:"outputs"`
+	Attrs   []Attr   `json:"attrs,omitempty"`
 	// Asks means that the outputs have no rules: the host asks the plugin
 	// for their types at each new combination of input types.
 	Asks bool `json:"asks,omitempty"`
 	// VJP names the kernel that takes this one's inputs and one cotangent per
-	// output, and returns one gradient per input. Empty: not differentiable.
+	// output, and returns one gradient per input. It has the same attributes.
+	// Empty: not differentiable.
 	VJP string `json:"vjp,omitempty"`
 	// JVP names the kernel that takes this one's inputs and one tangent per
 	// input, and returns one tangent per output.

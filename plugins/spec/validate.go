@@ -128,6 +128,9 @@ func (k *Kernel) validate() *InvalidError {
 			return err
 		}
 	}
+	if err := k.validateAttrs(names); err != nil {
+		return err
+	}
 	for _, s := range k.Sources {
 		if err := k.validateSource(s); err != nil {
 			return err
@@ -205,6 +208,9 @@ func (p *Plugin) validateRules(k *Kernel) error {
 		if len(r.Inputs) != rule.in || len(r.Outputs) != rule.out {
 			return fail("its %s kernel %s has %d inputs and %d outputs; it needs %d (%s) and %d",
 				rule.kind, r.Name, len(r.Inputs), len(r.Outputs), rule.in, rule.takes, rule.out)
+		}
+		if !slices.EqualFunc(k.Attrs, r.Attrs, func(a, b Attr) bool { return a.Name == b.Name && a.Kind == b.Kind }) {
+			return fail("its %s kernel %s has other attributes; it needs the same", rule.kind, r.Name)
 		}
 		for i, in := range k.Inputs {
 			for _, d := range in.DTypes {
