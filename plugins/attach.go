@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-plugin"
 	procs "github.com/hashicorp/go-plugin/runner"
 
+	"github.com/adjoint-go/adjoint/plugins/internal/shm"
 	"github.com/adjoint-go/adjoint/plugins/kernelpb"
 )
 
@@ -23,6 +24,7 @@ type attachment struct {
 	Address string `json:"address"`
 	PID     int    `json:"pid"`
 	Version int    `json:"version"`
+	Link    string `json:"link"` // the socket that stands for the inherited link
 }
 
 // attachments reads the variable: plugins by their names.
@@ -36,8 +38,8 @@ func attachments() (map[string]attachment, error) {
 		return nil, fmt.Errorf("plugins: %s is not what a plugin's -debug printed: %w", ReattachEnv, err)
 	}
 	for id, a := range out {
-		if a.Network != "unix" || a.Address == "" || a.PID <= 0 || a.Version != kernelpb.Version {
-			return nil, fmt.Errorf("plugins: %s: plugin %s: it needs a unix socket's address, a pid and version %d", ReattachEnv, clip(id), kernelpb.Version)
+		if a.Network != "unix" || a.Address == "" || a.Link == "" || a.PID <= 0 || a.Version != kernelpb.Version {
+			return nil, fmt.Errorf("plugins: %s: plugin %s: it needs a unix socket's address, one for the link, a pid and version %d", ReattachEnv, clip(id), kernelpb.Version)
 		}
 	}
 	return out, nil
@@ -58,6 +60,15 @@ func (a attachment) config(l launch, r *runner) *plugin.ClientConfig {
 	return c
 }
 
+// dial connects to the socket that stands for the link.
+func (a attachment) dial() (*shm.Link, error) {
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Net: "unix", Name: a.Link})
+	if err != nil {
+		return nil, err
+	}
+	return shm.LinkOf(conn), nil
+}
+
 // attach makes r stand for a process that was there before.
 func (r *runner) attach(pid int) {
 	r.mu.Lock()
@@ -68,6 +79,9 @@ func (r *runner) attach(pid int) {
 // detach is kill for a process that is not ours. r.mu is held.
 func (r *runner) detach() {
 	if !r.reaped {
+		if r.link != nil {
+			_ = r.link.Close()
+		}
 		r.reaped = true
 		r.status = "disconnected"
 		close(r.exited)

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -38,16 +39,23 @@ func TestReattach(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotFound, "the variable alone does nothing")
 	require.NoError(t, closed.Close())
 
+	log := new(strings.Builder)
+	logger := hclog.New(&hclog.LoggerOptions{Level: hclog.Warn, Output: log})
 	for range 2 {
-		reg, err := Open(Options{Reattach: true})
+		reg, err := Open(Options{Reattach: true, Logger: logger})
 		require.NoError(t, err)
 		p, err := reg.Load(t.Context(), "acme/test")
 		require.NoError(t, err)
 		assert.Equal(t, cmd.Process.Pid, processOf(t, p))
+		large, err := p.Run(t.Context(), "square", large(1<<16))
+		require.NoError(t, err, "shared memory")
+		assert.Len(t, large[0].Data, 4<<16)
 		require.NoError(t, p.Health(t.Context()))
 		require.NoError(t, reg.Close())
 		assert.True(t, alive(cmd.Process.Pid), "it is not ours to end")
 	}
+
+	assert.Contains(t, log.String(), "using a plugin that somebody runs, unverified and without encryption")
 
 	reg, err := Open(Options{Reattach: true})
 	require.NoError(t, err)

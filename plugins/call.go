@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -17,12 +18,12 @@ const (
 	// obedience is how long a kernel may take to stop when asked.
 	obedience = 250 * time.Millisecond
 	// settling is how long a process may live on after its connection broke.
-	settling = 50 * time.Millisecond
+	settling = 500 * time.Millisecond
 )
 
 // call makes one request, on a process that is started if there is none, and
 // turns every way it can fail into an error that names the kernel.
-func (p *Plugin) call(ctx context.Context, kernel string, request func(context.Context, *process, uint64) error) error {
+func (p *Plugin) call(ctx context.Context, kernel string, request func(ctx context.Context, proc *process, id uint64, left time.Duration) error) error {
 	begin := time.Now()
 	if err := ctx.Err(); err != nil {
 		return &TimeoutError{Plugin: p.ID(), Kernel: kernel, Err: err}
@@ -45,9 +46,19 @@ func (p *Plugin) call(ctx context.Context, kernel string, request func(context.C
 	defer cancel()
 	id := p.calls.Add(1)
 	answer := make(chan reply, 1)
-	go func() { answer <- reply{request(inner, proc, id)} }()
+	var left time.Duration
+	deadline, limited := ctx.Deadline()
+	if limited {
+		left = max(time.Until(deadline), time.Microsecond)
+	}
+	go func() { answer <- reply{request(inner, proc, id, left)} }()
 	select {
 	case r := <-answer:
+		var gaveUp *gaveUpError
+		if errors.As(r.err, &gaveUp) && limited && time.Until(deadline) < obedience {
+			// Its clock ran out a moment before ours.
+			return &TimeoutError{Plugin: p.ID(), Kernel: kernel, After: time.Since(begin), Err: context.DeadlineExceeded}
+		}
 		return p.outcome(proc, kernel, r.err)
 	case <-proc.runner.exited:
 		select {
@@ -100,12 +111,24 @@ func (p *Plugin) outcome(proc *process, kernel string, err error) error {
 	if err == nil {
 		return nil
 	}
-	s := status.Convert(err)
+	s, ok := status.FromError(err)
+	var gaveUp *gaveUpError
+	var attach attachError
+	switch {
+	case errors.As(err, &gaveUp):
+		return gaveUp.KernelError
+	case errors.As(err, &attach):
+		return &ReplyError{Plugin: p.ID(), Kernel: kernel, Reason: attach.Error()}
+	case errors.Is(err, errArenaClosed), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+		return p.lost(proc, kernel)
+	case !ok:
+		return err
+	}
 	switch s.Code() {
 	case codes.Unavailable, codes.Canceled:
 		return p.lost(proc, kernel)
 	case codes.ResourceExhausted:
-		return &ReplyError{Plugin: p.ID(), Kernel: kernel, Reason: "the message is larger than the kernel's outputs can be: " + oneLine(s.Message())}
+		return &ReplyError{Plugin: p.ID(), Kernel: kernel, Reason: "the message is larger than the protocol allows: " + oneLine(s.Message())}
 	case codes.Unimplemented:
 		return &ReplyError{Plugin: p.ID(), Kernel: kernel, Reason: "the plugin lacks a method of the protocol: " + oneLine(s.Message())}
 	}

@@ -11,8 +11,9 @@
 //	err = reg.Close()
 //
 // [Kernel.Call] makes an op: it works eagerly and inside grad, vmap and
-// compile, by the rules that the plugin brings. [Plugin.Run] is the level
-// below: bytes in, bytes out, no engine.
+// compile, by the rules that the plugin brings; [Kernel.With] sets its attributes,
+// device and timeout. [Plugin.Run] is the level below: bytes in, bytes out, no
+// engine.
 //
 // # Where plugins are found, and which are trusted
 //
@@ -31,8 +32,9 @@
 // # Supervision
 //
 // A plugin runs in a process group of its own with a short list of environment
-// variables, no standard input, and a private folder for its socket. Control
-// and data go over gRPC with mutual TLS. Every wait has an end:
+// variables, no standard input, and a private folder for its socket and temporary
+// files. On Linux it has limits, and writes files only there and in
+// Options.WriteDirs. Control goes over gRPC with mutual TLS. Every wait has an end:
 //
 //   - starting takes at most Options.StartTimeout; the failure is a [*StartError];
 //   - a call takes at most Options.CallTimeout or the context's deadline; then
@@ -46,16 +48,39 @@
 //   - a plugin whose host is killed ends itself.
 //
 // What a plugin sends is checked before memory is allocated for it: a reply
-// with another count, shape, dtype or size than the kernel's rules say is a
-// [*ReplyError].
+// with another count, shape, dtype, size or place than the kernel's rules say is
+// a [*ReplyError].
 //
-// A process boundary is no sandbox: a plugin has the rights of the user who
-// runs the host. Load only programs you trust.
+// A process boundary is no sandbox: a plugin reads what the user who runs the host
+// may read, and its GPU sources run in the host's own process. Load only programs
+// you trust.
+//
+// # Where tensors are
+//
+// A tensor of more than 16 KiB goes through shared memory, which host and plugin
+// keep mapped from call to call, up to 512 MiB of it while it is idle. The host
+// copies inputs in, and outputs out before anybody sees them, so that a plugin
+// which writes on changes nothing. On Linux the memory is sealed: a plugin can
+// neither shrink it nor write what holds inputs. Memory of a call that did not end
+// well is not used again, and each process has its own.
+//
+// # While a kernel runs
+//
+// The engine is free: other goroutines compute, and kernels that do not depend on
+// each other run at the same time, of one plugin or of several. In the body of
+// flow.Scan and flow.While kernels run one after another, and the engine waits. A
+// call that fails leaves its outputs unevaluated; to evaluate them again is to
+// call again.
+//
+// # GPUs
+//
+// A kernel with a Metal or CUDA source runs in the host where operations run on
+// such a GPU ([With] may say otherwise), with the kernel's own rules for
+// derivatives and batches. The source is the one of the description, never of a
+// reply. Attributes are constants in it, but for texts.
 //
 // # Limits
 //
-// Tensors travel inside the messages of a call, at most 1 GiB in each direction
-// and call; more is a [*spec.SizeError] before anything is sent. Linux and macOS
-// are supported. GPU sources are carried in the description ([Kernel.Spec]) and
-// not run yet: kernels run on the CPU, in the plugin's process.
+// The inputs of a call, and its outputs, are at most 1 GiB together; more is a
+// [*spec.SizeError] before anything is sent. Linux and macOS are supported.
 package plugins

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/adjoint-go/adjoint/plugins/spec"
 	"github.com/adjoint-go/adjoint/plugins/store"
 )
 
@@ -17,7 +18,7 @@ var (
 	// ErrStopped is the use of a plugin after Stop.
 	ErrStopped = errors.New("the plugin was stopped; load it again")
 	// ErrStale means that the program was replaced by another one.
-	ErrStale = errors.New("the program changed since it was loaded; stop the plugin and load it again")
+	ErrStale = errors.New("the program changed since it was loaded")
 	// ErrNotFound means that no folder holds the plugin or the version.
 	ErrNotFound = store.ErrNotFound
 	// ErrAmbiguous means that two folders provide a plugin.
@@ -139,6 +140,16 @@ type UnknownKernelError struct {
 
 func (e *UnknownKernelError) Error() string {
 	return fmt.Sprintf("plugin %s has no kernel %q; it has %s", e.Plugin, e.Kernel, strings.Join(e.Have, ", "))
+}
+
+// NoSourceError says that a kernel cannot run on the GPU that it was asked to.
+type NoSourceError struct {
+	Plugin, Kernel string
+	Backend        spec.Backend
+}
+
+func (e *NoSourceError) Error() string {
+	return at(e.Plugin, e.Kernel) + "it has no " + string(e.Backend) + " source; run it on core.CPU"
 }
 
 func at(plugin, kernel string) string {

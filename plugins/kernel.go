@@ -3,17 +3,33 @@ package plugins
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/plugins/spec"
 )
 
-// Kernel is a plugin's kernel as an op on arrays. It may be used by many
-// goroutines at once.
+// Kernel is a plugin's kernel as an op on arrays, with values for its attributes.
+// It may be used by many goroutines at once.
 type Kernel struct {
 	plugin *Plugin
 	sig    *spec.Signature
 	name   string
+	with   With
+	attrs  []spec.AttrValue
+}
+
+// With says how a kernel is called. The zero value is what [Plugin.Kernel] uses.
+type With struct {
+	// Attrs are values of attributes by name: any Go integer, float, bool or
+	// string. Those that are not here have the values that the author chose.
+	Attrs map[string]any
+	// Device is where the kernel runs: core.CPU is the plugin's process; for a GPU,
+	// or a stream of one, the host compiles the kernel's source. nil: where other
+	// operations run, or the plugin's process if the kernel has no source for that.
+	Device core.Target
+	// Timeout of one call, start included; 0: Options.CallTimeout.
+	Timeout time.Duration
 }
 
 // Kernel returns one of the plugin's kernels. An unknown name is an
@@ -23,7 +39,20 @@ func (p *Plugin) Kernel(name string) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Kernel{plugin: p, sig: sig, name: name}, nil
+	return (&Kernel{plugin: p, sig: sig, name: name}).With(With{})
+}
+
+// With returns the kernel to be called as w says. An attribute that the kernel does
+// not have and a value of another kind are a [*spec.ArgumentError].
+func (k *Kernel) With(w With) (*Kernel, error) {
+	attrs, err := k.sig.Attrs(w.Attrs)
+	if err != nil {
+		return nil, fmt.Errorf("plugin %s: %w", k.plugin.ID(), err)
+	}
+	if w.Timeout < 0 {
+		return nil, fmt.Errorf("plugin %s: kernel %s: a timeout of %s", k.plugin.ID(), k.name, w.Timeout)
+	}
+	return &Kernel{plugin: k.plugin, sig: k.sig, name: k.name, with: w, attrs: attrs}, nil
 }
 
 // Name returns the kernel's name within its plugin.
@@ -39,18 +68,23 @@ func (k *Kernel) String() string { return k.plugin.ID() + "." + k.name }
 // Inputs that it does not take are a panic with a [*core.Error] that names the
 // kernel and wraps a [*spec.ArgumentError]. What goes wrong in the plugin shows
 // when the outputs are evaluated; the error then wraps a [*CrashError] or
-// another error of this package.
+// another error of this package, and the outputs stay unevaluated: evaluating
+// them again calls the kernel again.
 func (k *Kernel) Call(inputs ...*core.Array) []*core.Array {
+	op := k.op()
 	types := make([]Type, len(inputs))
 	for i, a := range inputs {
 		if a == nil {
 			core.Fail(k.String(), inputs, fmt.Errorf("input %d: %w", i, core.ErrNil))
 		}
-		types[i] = typeOf(a)
+		types[i] = specType(op.InputSpec(a))
 	}
-	out, err := k.plugin.Infer(context.Background(), k.name, types...)
+	out, err := k.infer(types)
 	if err != nil {
 		core.Fail(k.String(), inputs, err)
+	}
+	if k.onGPU() {
+		return k.launch(inputs, out)
 	}
 	shapes, dtypes := make([][]int, len(out)), make([]core.DType, len(out))
 	for i, t := range out {
@@ -59,30 +93,44 @@ func (k *Kernel) Call(inputs ...*core.Array) []*core.Array {
 			core.Fail(k.String(), inputs, err)
 		}
 	}
-	return k.op().Call(inputs, shapes, dtypes)
+	return op.Call(inputs, shapes, dtypes)
 }
 
-func typeOf(a *core.Array) Type {
-	s := a.Spec()
+func (k *Kernel) infer(in []Type) ([]Type, error) {
+	ctx, cancel := k.context()
+	defer cancel()
+	return k.plugin.infer(ctx, k.sig, k.attrs, in)
+}
+
+// context ends with the kernel's own timeout; the plugin's bounds it too.
+func (k *Kernel) context() (context.Context, context.CancelFunc) {
+	if k.with.Timeout > 0 {
+		return context.WithTimeout(context.Background(), k.with.Timeout)
+	}
+	return context.WithCancel(context.Background())
+}
+
+// typeOf is for what depends on the sizes: a shapeless program is tied to them.
+func typeOf(a *core.Array) Type { return specType(a.Spec()) }
+
+func specType(s core.Spec) Type {
 	return Type{DType: spec.DType(s.DType.String()), Shape: s.Shape}
 }
 
 // eval runs the kernel on raw memory.
 func (k *Kernel) eval(in, out []core.ForeignBuffer) error {
-	tensors := make([]Tensor, len(in))
+	j := job{kernel: k.name, attrs: k.attrs, in: make([]Tensor, len(in)), want: make([]Type, len(out)), out: make([][]byte, len(out))}
 	for i, b := range in {
-		tensors[i] = Tensor{Type: Type{DType: spec.DType(b.DType.String()), Shape: b.Shape}, Data: b.Bytes}
+		j.in[i] = Tensor{Type: bufferType(b), Data: b.Bytes}
 	}
-	results, err := k.plugin.Run(context.Background(), k.name, tensors...)
-	if err != nil {
-		return err
+	for i, b := range out {
+		j.want[i], j.out[i] = bufferType(b), b.Bytes
 	}
-	for i, r := range results {
-		if len(r.Data) != len(out[i].Bytes) {
-			return &ReplyError{Plugin: k.plugin.ID(), Kernel: k.name,
-				Reason: fmt.Sprintf("output %d has %d bytes where the engine expects %d", i, len(r.Data), len(out[i].Bytes))}
-		}
-		copy(out[i].Bytes, r.Data)
-	}
-	return nil
+	ctx, cancel := k.context()
+	defer cancel()
+	return k.plugin.run(ctx, j)
+}
+
+func bufferType(b core.ForeignBuffer) Type {
+	return Type{DType: spec.DType(b.DType.String()), Shape: b.Shape}
 }

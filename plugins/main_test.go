@@ -20,7 +20,7 @@ const modeEnv = "ADJOINT_TEST_PLUGIN"
 func TestMain(m *testing.M) {
 	mode := os.Getenv(modeEnv)
 	if mode == "" {
-		os.Exit(m.Run())
+		os.Exit(inOwnFolder(m.Run))
 	}
 	if play, ok := roles[mode]; ok {
 		play()
@@ -28,6 +28,20 @@ func TestMain(m *testing.M) {
 	}
 	fmt.Fprintln(os.Stderr, "no such role:", mode)
 	os.Exit(99)
+}
+
+// inOwnFolder runs the tests with a folder for temporary files that no other
+// program uses, so that what is left in it is ours.
+func inOwnFolder(run func() int) int {
+	dir, err := os.MkdirTemp("", "pt")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Setenv("TMPDIR", dir); err != nil {
+		panic(err)
+	}
+	return run()
 }
 
 // open returns a registry whose plugins play the role. When the test ends, it
@@ -61,12 +75,33 @@ func leavesNothing(t *testing.T) {
 	here := goleak.IgnoreCurrent()
 	before := descriptors(t)
 	folders := socketFolders(t)
+	mapped := segmentsMapped(t)
 	t.Cleanup(func() {
 		goleak.VerifyNone(t, here)
-		require.Eventually(t, func() bool { return len(children(t)) == 0 }, time.Second, 10*time.Millisecond, "child processes are left")
-		require.Eventually(t, func() bool { return descriptors(t) <= before }, time.Second, 10*time.Millisecond, "descriptors are left")
+		soon(t, "child processes", func() bool { return len(children(t)) == 0 })
+		soon(t, "descriptors", func() bool { return descriptors(t) <= before })
 		require.Subset(t, folders, socketFolders(t), "socket folders are left")
+		require.LessOrEqual(t, segmentsMapped(t), mapped, "shared memory is left")
 	})
+}
+
+// soon fails the test if what must be gone is still there after a while that is long
+// also on a busy machine.
+func soon(t *testing.T, what string, gone func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !gone(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			ps, _ := exec.Command("ps", "--ppid", strconv.Itoa(os.Getpid()), "-o", "pid,stat,etime,args").CombinedOutput()
+			t.Fatalf("%s are left:\n%s", what, ps)
+		}
+	}
+}
+
+// segmentsMapped counts the shared memory in this process.
+func segmentsMapped(t *testing.T) int {
+	t.Helper()
+	maps, _ := os.ReadFile("/proc/self/maps")
+	return strings.Count(string(maps), "memfd:adjoint-plugin")
 }
 
 func socketFolders(t *testing.T) []string {

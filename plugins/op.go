@@ -12,7 +12,10 @@ import (
 // of grad, jvp and vmap that the plugin brings.
 func (k *Kernel) op() *core.ForeignOp {
 	about := k.sig.Kernel()
-	op := &core.ForeignOp{Name: k.String(), Eval: k.eval, Deterministic: about.Deterministic}
+	op := &core.ForeignOp{
+		Name: k.String(), Eval: k.eval, Shapes: k.shapes, Away: true,
+		Key: k.key(), Deterministic: about.Deterministic,
+	}
 	if about.VJP != "" {
 		op.VJP = k.pullBack
 	}
@@ -25,10 +28,38 @@ func (k *Kernel) op() *core.ForeignOp {
 	return op
 }
 
-// rule returns the kernel that is a derivative of this one. That it exists was
-// checked when the plugin was loaded.
+// key is shared by kernels that compute the same: of plugins that describe
+// themselves equally, with equal attributes. The plugin is named by its load, so
+// that one that was stopped and one that runs are told apart.
+func (k *Kernel) key() string {
+	return fmt.Sprintf("%s %p %s %s", k.plugin.digest, k.plugin, k.name, spec.AttrKey(k.attrs))
+}
+
+// shapes tells a compiled program the shapes of the outputs.
+func (k *Kernel) shapes(in []core.Spec) [][]int {
+	types := make([]Type, len(in))
+	for i, s := range in {
+		types[i] = specType(s)
+	}
+	out, err := k.infer(types)
+	if err != nil {
+		core.Fail(k.String(), nil, err)
+	}
+	shapes := make([][]int, len(out))
+	for i, t := range out {
+		shapes[i] = t.Shape
+	}
+	return shapes
+}
+
+// rule returns the kernel that is a derivative of this one, called as this one is.
+// That it exists and has the same attributes was checked when the plugin was
+// loaded.
 func (k *Kernel) rule(name string) *Kernel {
 	r, err := k.plugin.Kernel(name)
+	if err == nil {
+		r, err = r.With(k.with)
+	}
 	if err != nil {
 		core.Fail(k.String(), nil, err)
 	}
@@ -69,7 +100,8 @@ func (k *Kernel) pushForward(primals, tangents []*core.Array) []*core.Array {
 // mustMatch refuses a derivative whose type is not that of the primal, before
 // it spoils what is computed with it.
 func (k *Kernel) mustMatch(derivative, primal *core.Array, what string) {
-	if d, p := typeOf(derivative), typeOf(primal); !d.Equal(p) {
+	var op core.ForeignOp
+	if d, p := specType(op.InputSpec(derivative)), specType(op.InputSpec(primal)); !d.Equal(p) {
 		core.Failf(k.String(), "%s is %s where the input is %s; the kernel's rules are wrong", what, d, p)
 	}
 }
@@ -112,11 +144,11 @@ func (k *Kernel) overBatch(inputs []*core.Array, axes []int) ([]*core.Array, []i
 // mustBatch refuses a batch for which the kernel's rules do not give the outputs
 // of one entry with the batch in front.
 func (k *Kernel) mustBatch(inputs []*core.Array, single, batched []Type, batch int) {
-	one, err := k.plugin.Infer(k.plugin.ended, k.name, single...)
+	one, err := k.infer(single)
 	if err != nil {
 		core.Fail(k.String(), inputs, err)
 	}
-	all, err := k.plugin.Infer(k.plugin.ended, k.name, batched...)
+	all, err := k.infer(batched)
 	if err != nil {
 		core.Fail(k.String(), inputs, fmt.Errorf("%w: its rules do not allow a leading batch axis: %w", core.ErrNoBatchRule, err))
 	}

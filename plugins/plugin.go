@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/adjoint-go/adjoint/plugins/kernelpb"
@@ -32,6 +31,8 @@ type Plugin struct {
 	manifest string
 	sigs     map[string]*spec.Signature
 	forget   func() // takes the plugin out of its registry
+	// successor is the plugin of that name which the registry has now, if any.
+	successor func(id string) *Plugin
 
 	ended context.Context // ends with Stop
 	end   context.CancelFunc
@@ -54,7 +55,7 @@ func newPlugin(ctx context.Context, l launch, o Options) (*Plugin, error) {
 	}
 	p := &Plugin{
 		launch: l, options: o, about: proc.about,
-		sigs: make(map[string]*spec.Signature), forget: func() {},
+		sigs: make(map[string]*spec.Signature), forget: func() {}, successor: func(string) *Plugin { return nil },
 		gate:    make(chan struct{}, 1),
 		breaker: breaker{limit: o.CrashLimit, window: o.CrashWindow},
 	}
@@ -104,86 +105,30 @@ func (p *Plugin) signature(kernel string) (*spec.Signature, error) {
 	return sig, nil
 }
 
-// Infer returns the types of a kernel's outputs for inputs of the given types.
-// Inputs that the kernel does not take are a [*spec.ArgumentError].
+// Infer returns the types of a kernel's outputs for inputs of the given types and
+// the initial values of its attributes. Inputs that the kernel does not take are a
+// [*spec.ArgumentError].
 func (p *Plugin) Infer(ctx context.Context, kernel string, in ...Type) ([]Type, error) {
 	sig, err := p.signature(kernel)
 	if err != nil {
 		return nil, err
 	}
+	attrs, err := sig.Attrs(nil)
+	if err != nil {
+		return nil, err
+	}
+	return p.infer(ctx, sig, attrs, in)
+}
+
+func (p *Plugin) infer(ctx context.Context, sig *spec.Signature, attrs []spec.AttrValue, in []Type) ([]Type, error) {
 	out, err := sig.Infer(in)
 	if errors.Is(err, spec.ErrAsks) {
-		return p.ask(ctx, sig, in)
+		return p.ask(ctx, sig, attrs, in)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("plugin %s: %w", p.ID(), err)
 	}
 	return out, nil
-}
-
-// Run calls a kernel on the CPU and waits for its outputs. The errors are those
-// that the package's text lists; a kernel's own error is a [*KernelError]. The
-// inputs are not changed, and the outputs are the caller's.
-func (p *Plugin) Run(ctx context.Context, kernel string, in ...Tensor) ([]Tensor, error) {
-	types := make([]Type, len(in))
-	for i, t := range in {
-		if err := t.Check(); err != nil {
-			return nil, &spec.ArgumentError{Kernel: kernel, Reason: fmt.Sprintf("input %d: %v", i, err), Err: err}
-		}
-		types[i] = t.Type
-	}
-	want, err := p.Infer(ctx, kernel, types...)
-	if err != nil {
-		return nil, err
-	}
-	room, err := spec.Total(want)
-	if err != nil {
-		return nil, err
-	}
-	var reply *kernelpb.RunResponse
-	err = p.call(ctx, kernel, func(ctx context.Context, proc *process, id uint64) (err error) {
-		request := &kernelpb.RunRequest{Call: id, Kernel: kernel, Inputs: kernelpb.TensorsToWire(in), Outputs: kernelpb.TypesToWire(want)}
-		reply, err = proc.kernels.Run(ctx, request,
-			grpc.MaxCallSendMsgSize(kernelpb.RunLimit), grpc.MaxCallRecvMsgSize(room+kernelpb.Overhead))
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := p.refused(kernel, reply.GetError()); err != nil {
-		return nil, err
-	}
-	return p.accept(kernel, reply.GetOutputs(), want)
-}
-
-// accept checks what a plugin returned against what its kernel declares.
-func (p *Plugin) accept(kernel string, wire []*kernelpb.Tensor, want []Type) ([]Tensor, error) {
-	bad := func(format string, args ...any) error {
-		return &ReplyError{Plugin: p.ID(), Kernel: kernel, Reason: fmt.Sprintf(format, args...)}
-	}
-	if len(wire) != len(want) {
-		return nil, bad("%d outputs where the kernel declares %d", len(wire), len(want))
-	}
-	out, err := kernelpb.TensorsFromWire(wire)
-	if err != nil {
-		return nil, bad("%v", err)
-	}
-	for i := range out {
-		if !out[i].Equal(want[i]) {
-			return nil, bad("output %d is %s where the kernel's rules say %s", i, out[i].Type, want[i])
-		}
-	}
-	return out, nil
-}
-
-func (p *Plugin) refused(kernel string, e *kernelpb.Error) error {
-	if e == nil {
-		return nil
-	}
-	return &KernelError{
-		Plugin: p.ID(), Kernel: kernel, Message: e.GetMessage(),
-		Panicked: e.GetCode() == kernelpb.Code_PANICKED, Refused: e.GetCode() == kernelpb.Code_REFUSED,
-	}
 }
 
 // Health returns nil if the plugin's process runs and answers within ctx, and
@@ -211,7 +156,14 @@ func (p *Plugin) Health(ctx context.Context) error {
 	return &ReplyError{Plugin: p.ID(), Reason: "it says that it does not serve: " + reply.GetStatus().String()}
 }
 
-func (p *Plugin) errStopped() error { return fmt.Errorf("plugin %s: %w", p.ID(), ErrStopped) }
+// errStopped says that the plugin is not to be used any more. A compiled program may
+// hold it still, when another one has taken its place.
+func (p *Plugin) errStopped() error {
+	if next := p.successor(p.ID()); next != nil && next.digest != p.digest {
+		return fmt.Errorf("plugin %s: %w: version %s was loaded in place of %s; get the kernel from that", p.ID(), ErrStale, next.Version(), p.Version())
+	}
+	return fmt.Errorf("plugin %s: %w", p.ID(), ErrStopped)
+}
 
 // Stop ends the plugin's process and fails the calls that run. It returns
 // within three seconds, whatever the plugin does, and may be called again.
@@ -264,22 +216,21 @@ func (c *shapeCache) put(key string, out []Type) {
 	c.known[key] = out
 }
 
-func (p *Plugin) ask(ctx context.Context, sig *spec.Signature, in []Type) ([]Type, error) {
+func (p *Plugin) ask(ctx context.Context, sig *spec.Signature, attrs []spec.AttrValue, in []Type) ([]Type, error) {
 	kernel := sig.Kernel().Name
-	key := fmt.Sprint(kernel, in)
+	key := fmt.Sprint(kernel, in, spec.AttrKey(attrs))
 	if out, ok := p.asked.get(key); ok {
 		return out, nil
 	}
 	var reply *kernelpb.InferShapeResponse
-	err := p.call(ctx, kernel, func(ctx context.Context, proc *process, _ uint64) (err error) {
-		request := &kernelpb.InferShapeRequest{Kernel: kernel, Inputs: kernelpb.TypesToWire(in)}
-		reply, err = proc.kernels.InferShape(ctx, request, grpc.MaxCallRecvMsgSize(kernelpb.ControlLimit))
-		return err
+	err := p.call(ctx, kernel, func(ctx context.Context, proc *process, _ uint64, _ time.Duration) (err error) {
+		request := &kernelpb.InferShapeRequest{Kernel: kernel, Inputs: kernelpb.TypesToWire(in), Attrs: kernelpb.AttrsToWire(attrs)}
+		if reply, err = proc.kernels.InferShape(ctx, request); err != nil {
+			return err
+		}
+		return p.refused(kernel, reply.GetError())
 	})
 	if err != nil {
-		return nil, err
-	}
-	if err := p.refused(kernel, reply.GetError()); err != nil {
 		return nil, err
 	}
 	out, err := kernelpb.TypesFromWire(reply.GetOutputs())

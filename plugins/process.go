@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,6 +33,7 @@ type process struct {
 	conn    *grpc.ClientConn
 	kernels kernelpb.KernelsClient
 	health  grpc_health_v1.HealthClient
+	arena   *arena
 	about   *spec.Plugin
 	dir     string // holds the socket
 
@@ -51,6 +53,7 @@ type launch struct {
 	timeout time.Duration
 	logger  hclog.Logger
 	attach  *attachment // nil: start the program
+	confine confinement // its folder dir is writable in any case
 }
 
 // start starts the program and returns when it has described itself. If ctx
@@ -62,10 +65,18 @@ func (l launch) start(ctx context.Context) (*process, error) {
 	if err != nil {
 		return nil, &StartError{Path: l.path, Err: err}
 	}
-	p := &process{runner: newRunner(l.path, nil), dir: dir, stopping: make(chan struct{}), gone: make(chan struct{})}
+	p := &process{runner: newRunner(l.path), dir: dir, stopping: make(chan struct{}), gone: make(chan struct{})}
+	p.runner.confine = l.confine
+	if p.runner.confine.write != nil {
+		p.runner.confine.write = append([]string{dir}, l.confine.write...)
+	}
 	config := l.config(p)
 	if l.attach != nil {
 		config = l.attach.config(l, p.runner)
+		if p.runner.link, err = l.attach.dial(); err != nil {
+			_ = os.RemoveAll(dir)
+			return nil, &StartError{Path: l.path, Err: err}
+		}
 	}
 	p.client = plugin.NewClient(config)
 	defer context.AfterFunc(ctx, p.runner.kill)()
@@ -93,9 +104,11 @@ func (l launch) config(p *process) *plugin.ClientConfig {
 		SyncStdout:       &p.runner.tail,
 		SyncStderr:       &p.runner.tail,
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: p.dir},
-		GRPCDialOptions:  []grpc.DialOption{grpc.WithDisableRetry()},
+		GRPCDialOptions: []grpc.DialOption{grpc.WithDisableRetry(), grpc.WithDefaultCallOptions(
+			grpc.MaxCallRecvMsgSize(kernelpb.MessageLimit), grpc.MaxCallSendMsgSize(kernelpb.MessageLimit))},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (procs.Runner, error) {
-			p.runner.cmd.Env = append(append([]string{}, l.env...), cmd.Env...)
+			// The plugin's temporary files go the way of its socket.
+			p.runner.cmd.Env = slices.Concat([]string{"TMPDIR=" + p.dir}, l.env, cmd.Env)
 			return p.runner, nil
 		},
 	}
@@ -112,7 +125,8 @@ func (p *process) connect(ctx context.Context) error {
 	}
 	p.conn = raw.(*grpc.ClientConn)
 	p.kernels, p.health = kernelpb.NewKernelsClient(p.conn), grpc_health_v1.NewHealthClient(p.conn)
-	reply, err := p.kernels.Describe(ctx, &kernelpb.DescribeRequest{}, grpc.MaxCallRecvMsgSize(kernelpb.ControlLimit))
+	p.arena = &arena{link: p.runner.link, kernels: p.kernels}
+	reply, err := p.kernels.Describe(ctx, &kernelpb.DescribeRequest{})
 	if err != nil {
 		return describeError{err}
 	}
@@ -188,6 +202,7 @@ func (p *process) reap() {
 	last.Stop()
 	p.runner.kill()
 	<-p.runner.exited
+	p.arena.close()
 	_ = os.RemoveAll(p.dir)
 	close(p.gone)
 }

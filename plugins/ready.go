@@ -82,7 +82,7 @@ func (p *Plugin) restart(ctx context.Context) (*process, error) {
 	if digest, err := proc.about.Digest(); err != nil || digest != p.digest {
 		proc.stop()
 		<-proc.gone
-		return nil, fmt.Errorf("plugin %s: %w", p.ID(), ErrStale)
+		return nil, fmt.Errorf("plugin %s: %w; stop the plugin and load it again", p.ID(), ErrStale)
 	}
 	p.current.Store(proc)
 	return proc, nil

@@ -33,10 +33,20 @@ type Options struct {
 	CrashLimit   int           // crashes within CrashWindow that open the breaker; 0: 3
 	CrashWindow  time.Duration // 0: one minute
 
-	// Env lists what a plugin finds in its environment besides TMPDIR, LANG
-	// and TZ: NAME to pass a variable of this process on, NAME=VALUE to set
-	// one.
+	// Env lists what a plugin finds in its environment besides LANG, TZ and a
+	// TMPDIR of its own: NAME to pass a variable of this process on, NAME=VALUE to
+	// set one.
 	Env []string
+
+	// What a plugin may do, on Linux, as far as the system can be told: it writes
+	// files below its own TMPDIR and WriteDirs only, and signals no process but its
+	// own (Landlock); it has MaxFiles open files at most (0: 1024) and MaxMemory
+	// bytes of memory (0: no limit). Unconfined lets it write and signal what the
+	// user may.
+	WriteDirs  []string
+	MaxFiles   int
+	MaxMemory  int64
+	Unconfined bool
 
 	// Reattach lets Load connect to plugins that somebody runs with -debug, as
 	// the variable ADJOINT_REATTACH_PLUGINS says. For debugging only: whoever
@@ -69,7 +79,7 @@ func (o Options) withDefaults() Options {
 
 func (o Options) environment() []string {
 	var env []string
-	for _, entry := range append([]string{"TMPDIR", "LANG", "TZ"}, o.Env...) {
+	for _, entry := range append([]string{"LANG", "TZ"}, o.Env...) {
 		if strings.Contains(entry, "=") {
 			env = append(env, entry)
 		} else if value, ok := os.LookupEnv(entry); ok {
@@ -77,6 +87,17 @@ func (o Options) environment() []string {
 		}
 	}
 	return env
+}
+
+func (o Options) confinement() confinement {
+	c := confinement{files: uint64(o.MaxFiles), memory: uint64(max(o.MaxMemory, 0))}
+	if o.MaxFiles <= 0 {
+		c.files = defaultFiles
+	}
+	if !o.Unconfined {
+		c.write = append([]string{}, o.WriteDirs...)
+	}
+	return c
 }
 
 // Registry finds and loads plugins, and ends them all with Close. It may be used
@@ -157,7 +178,7 @@ func (r *Registry) keep(ctx context.Context, c candidate) (*Plugin, error) {
 		return nil, ErrClosed
 	}
 	if p != nil && p.manifest != c.digest {
-		return nil, fmt.Errorf("plugin %s: %w", p.ID(), ErrStale)
+		return nil, fmt.Errorf("plugin %s: %w; stop the plugin and load it again", p.ID(), ErrStale)
 	}
 	if p != nil {
 		return p, nil
@@ -171,7 +192,7 @@ func (r *Registry) keep(ctx context.Context, c candidate) (*Plugin, error) {
 	}
 	l := launch{
 		path: path, dir: r.dir.path, env: r.options.environment(),
-		timeout: r.options.StartTimeout, logger: r.options.Logger, attach: c.attach,
+		timeout: r.options.StartTimeout, logger: r.options.Logger, attach: c.attach, confine: r.options.confinement(),
 	}
 	p, err = newPlugin(ctx, l, r.options)
 	if err != nil {
@@ -191,6 +212,7 @@ func (r *Registry) keep(ctx context.Context, c candidate) (*Plugin, error) {
 		return nil, &StartError{Path: c.key, Err: fmt.Errorf("%w: %w", ErrDescribe, err)}
 	}
 	p.forget = func() { r.forget(c.key, p); drop() }
+	p.successor = r.byID
 	r.mu.Lock()
 	if closed = r.closed; !closed {
 		r.loaded[c.key] = p
@@ -208,6 +230,17 @@ func (r *Registry) forget(path string, p *Plugin) {
 	if r.loaded[path] == p {
 		delete(r.loaded, path)
 	}
+}
+
+func (r *Registry) byID(id string) *Plugin {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.loaded {
+		if p.ID() == id {
+			return p
+		}
+	}
+	return nil
 }
 
 // Loaded returns the plugins that run now, in no order.

@@ -6,16 +6,18 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
 
 	"github.com/adjoint-go/adjoint/plugins/kernelpb"
 	"github.com/adjoint-go/adjoint/plugins/sdk"
-	"github.com/adjoint-go/adjoint/plugins/spec"
 )
 
 // roles are the plugins that the test's program can be.
@@ -33,7 +35,23 @@ var roles = map[string]func(){
 	"huge": func() {
 		serve(kernelpb.Version, &liar{about: &kernelpb.DescribeResponse{Build: strings.Repeat("x", 9<<20)}})
 	},
-	"liar": func() { serve(kernelpb.Version, &liar{}) },
+	"liar":    func() { serve(kernelpb.Version, &liar{}) },
+	"refuser": func() { serve(kernelpb.Version, &liar{refuse: true}) },
+	"deaf":    func() { serve(kernelpb.Version, &liar{deaf: true}) },
+	"twice": func() {
+		p := good("1.0.0")
+		about, _ := p.Manifest()
+		about.Kernels = append(about.Kernels, about.Kernels[0])
+		serve(kernelpb.Version, &liar{about: kernelpb.PluginToWire(about)})
+	},
+	"vast": func() {
+		serve(kernelpb.Version, &liar{about: &kernelpb.DescribeResponse{Build: strings.Repeat("x", 300<<20)}})
+	},
+	"logs": func() {
+		log := hclog.New(&hclog.LoggerOptions{Level: hclog.Info, Output: os.Stderr, JSONFormat: true})
+		log.Warn("the cache is cold", "entries", 7)
+		good("1.0.0").Main()
+	},
 	"flooding": func() {
 		line := []byte(strings.Repeat("flood ", 100) + "\n")
 		for range 40 << 20 / len(line) {
@@ -97,6 +115,74 @@ func good(version string) *sdk.Plugin {
 	simple("hangs", func(*sdk.Call) error { select {} })
 	simple("waits", func(c *sdk.Call) error { <-c.Context().Done(); return c.Err() })
 	simple("slow", func(*sdk.Call) error { time.Sleep(150 * time.Millisecond); return nil })
+	simple("handle", func(c *sdk.Call) error {
+		_ = os.WriteFile(filepath.Join(os.TempDir(), "mine"), nil, 0o600)
+		if os.WriteFile(os.Args[0]+".touched", nil, 0o600) == nil {
+			c.F32Out(0)[0] = 1
+		}
+		if syscall.Kill(os.Getppid(), 0) == nil {
+			c.F32Out(0)[1] = 1
+		}
+		return c.Err()
+	})
+	simple("files", func(c *sdk.Call) error {
+		n := float32(0)
+		for {
+			f, err := os.Open(os.DevNull)
+			if err != nil {
+				break
+			}
+			defer f.Close()
+			n++
+		}
+		c.F32Out(0)[0] = n
+		return c.Err()
+	})
+	simple("greedy", func(c *sdk.Call) error {
+		c.F32In(0)[0] = 7
+		return c.Err()
+	})
+	p.Kernel("scale").In("x", sdk.Float32).Attr("by", 2.0).Attr("times", 1).Attr("negate", false).Attr("say", "").
+		Out("y", "shape(x)", "dtype(x)").VMap(sdk.BatchLeading).Deterministic().VJP("scale_vjp").JVP("scale_vjp").
+		CPU(func(c *sdk.Call) error { return scale(c, c.F32In(0)) })
+	p.Kernel("scale_vjp").In("x", sdk.Float32).In("d", sdk.Float32).Attr("by", 2.0).Attr("times", 1).Attr("negate", false).Attr("say", "").
+		Out("y", "shape(x)", "dtype(x)").
+		CPU(func(c *sdk.Call) error { return scale(c, c.F32In(1)) })
+	p.Kernel("fill").Attr("n", 1).In("x", sdk.Float32).Out("y", "", "").
+		InferAttrs(func(_ []sdk.Type, attrs map[string]any) ([]sdk.Type, error) {
+			return []sdk.Type{{DType: sdk.Float32, Shape: []int{int(attrs["n"].(int64))}}}, nil
+		}).
+		CPU(func(c *sdk.Call) error { return c.Err() })
+	calls := new(atomic.Int32)
+	p.Kernel("counted").In("x", sdk.Float32).Out("y", "shape(x)", "dtype(x)").Deterministic().
+		CPU(func(c *sdk.Call) error {
+			time.Sleep(20 * time.Millisecond)
+			for i := range c.F32Out(0) {
+				c.F32Out(0)[i] = float32(calls.Add(1))
+			}
+			return c.Err()
+		})
+	p.Kernel("sleeps").In("x", sdk.Float32).Attr("ms", 0).Out("y", "shape(x)", "dtype(x)").
+		CPU(func(c *sdk.Call) error {
+			time.Sleep(time.Duration(c.Int("ms")) * time.Millisecond)
+			copy(c.F32Out(0), c.F32In(0))
+			return c.Err()
+		})
+	simple("flaky", func(c *sdk.Call) error {
+		if calls.Add(1)%2 == 1 {
+			return errors.New("not today")
+		}
+		copy(c.F32Out(0), c.F32In(0))
+		return c.Err()
+	})
+	p.Kernel("head").In("x", sdk.Float32).Out("y", "[dim(x, 0)]", "dtype(x)").Deterministic().
+		CPU(func(c *sdk.Call) error {
+			x, y := c.F32In(0), c.F32Out(0)
+			for i := range y {
+				y[i] = x[i*len(x)/len(y)]
+			}
+			return c.Err()
+		})
 	simple("pid", func(c *sdk.Call) error { c.F32Out(0)[0] = float32(os.Getpid()); return nil })
 	simple("untrue", func(*sdk.Call) error { return nil })
 	simple("longline", func(*sdk.Call) error {
@@ -115,6 +201,21 @@ func good(version string) *sdk.Plugin {
 	p.Kernel("lights").In("x", sdk.Float32).Out("y", "shape(x)", "bool").
 		CPU(func(c *sdk.Call) error { c.Out(0).Data[0] = 2; return nil })
 	return p
+}
+
+// scale multiplies by the attributes of kernel scale.
+func scale(c *sdk.Call, x []float32) error {
+	f := float32(c.Float("by")) * float32(c.Int("times"))
+	if c.Bool("negate") {
+		f = -f
+	}
+	if text := c.Text("say"); text != "" {
+		return errors.New(text)
+	}
+	for i, v := range x {
+		c.F32Out(0)[i] = f * v
+	}
+	return c.Err()
 }
 
 // add adds two tensors of which one is a scalar, a row, or of the same shape.
@@ -141,57 +242,6 @@ func add(c *sdk.Call) error {
 	return c.Err()
 }
 
-// liar speaks the protocol and does not keep it. The kernel's name says how.
-type liar struct {
-	kernelpb.UnimplementedKernelsServer
-	about *kernelpb.DescribeResponse
-}
-
-var lies = []string{"none", "twice", "dtype", "shape", "short", "long", "negative", "overflow", "enormous", "empty", "status", "flood"}
-
-func (l *liar) Describe(context.Context, *kernelpb.DescribeRequest) (*kernelpb.DescribeResponse, error) {
-	if l.about != nil {
-		return l.about, nil
-	}
-	p := &spec.Plugin{ID: "acme/liar", Version: "1.0.0"}
-	for _, name := range lies {
-		p.Kernels = append(p.Kernels, spec.Kernel{
-			Name: name, Inputs: []spec.Input{{Name: "x", DTypes: []spec.DType{spec.Float32}}},
-			Outputs: []spec.Output{{Name: "y", Shape: "shape(x)", DType: "dtype(x)"}},
-		})
-	}
-	p.Kernels = append(p.Kernels, spec.Kernel{Name: "asks", Asks: true, Outputs: []spec.Output{{Name: "y"}}})
-	return kernelpb.PluginToWire(p), nil
-}
-
-func (l *liar) InferShape(context.Context, *kernelpb.InferShapeRequest) (*kernelpb.InferShapeResponse, error) {
-	return &kernelpb.InferShapeResponse{Outputs: []*kernelpb.TensorType{{Dtype: kernelpb.DType_FLOAT32, Shape: []int64{-4}}}}, nil
-}
-
-func (l *liar) Run(_ context.Context, r *kernelpb.RunRequest) (*kernelpb.RunResponse, error) {
-	out := func(d kernelpb.DType, n int, shape ...int64) *kernelpb.Tensor {
-		return &kernelpb.Tensor{Type: &kernelpb.TensorType{Dtype: d, Shape: shape}, Data: &kernelpb.Tensor_Inline{Inline: make([]byte, n)}}
-	}
-	f := kernelpb.DType_FLOAT32
-	right := out(f, 8, 2)
-	reply := map[string][]*kernelpb.Tensor{
-		"twice":    {right, right},
-		"dtype":    {out(kernelpb.DType_INT32, 8, 2)},
-		"shape":    {out(f, 8, 2, 1)},
-		"short":    {out(f, 4, 2)},
-		"long":     {out(f, 12, 2)},
-		"negative": {out(f, 8, -2)},
-		"overflow": {out(f, 8, 1<<62, 1<<62)},
-		"enormous": {out(f, 8, 1<<40)},
-		"empty":    {nil},
-		"flood":    {out(f, 300<<20, 2)},
-	}
-	if r.GetKernel() == "status" {
-		return nil, errors.New("this is not\nhow errors travel")
-	}
-	return &kernelpb.RunResponse{Outputs: reply[r.GetKernel()]}, nil
-}
-
 type liarSet struct {
 	plugin.NetRPCUnsupportedPlugin
 	server *liar
@@ -207,6 +257,7 @@ func (liarSet) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientConn)
 }
 
 func serve(version int, l *liar) {
+	l.listen()
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig:  plugin.HandshakeConfig{MagicCookieKey: kernelpb.CookieKey, MagicCookieValue: kernelpb.CookieValue},
 		VersionedPlugins: map[int]plugin.PluginSet{version: {kernelpb.Service: liarSet{server: l}}},

@@ -122,7 +122,7 @@ func TestLies(t *testing.T) {
 		"enormous": "above the limit",
 		"empty":    "without a type",
 		"status":   "Unknown: this is not how errors travel",
-		"flood":    "larger than the kernel's outputs can be",
+		"places":   "in segment 1 at 0 where the host asked for it in the message",
 	} {
 		_, err := p.Run(t.Context(), kernel, vector)
 		var reply *ReplyError

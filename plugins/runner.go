@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/adjoint-go/adjoint/plugins/internal/shm"
 	"github.com/adjoint-go/adjoint/plugins/kernelpb"
 )
 
@@ -32,7 +33,7 @@ type runner struct {
 	first  head // of standard output
 	tail   tail // of standard error
 
-	link    *os.File      // the host's end; closing it tells the plugin to end
+	link    *shm.Link     // closing it tells the plugin to end
 	drained chan struct{} // both pipes are at their end
 	exited  chan struct{} // closed when status and tail are final
 	status  string
@@ -44,11 +45,12 @@ type runner struct {
 	reaped bool // pid may belong to another process
 
 	attached bool // the process is not ours to kill
+	confine  confinement
 }
 
-func newRunner(path string, args []string) *runner {
+func newRunner(path string) *runner {
 	r := &runner{drained: make(chan struct{}), exited: make(chan struct{})}
-	r.cmd = exec.Command(path, args...)
+	r.cmd = exec.Command(path)
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return r
 }
@@ -67,7 +69,6 @@ func (r *runner) Start(context.Context) (err error) {
 	}
 	outR, outW := pipe()
 	errR, errW := pipe()
-	linkR, linkW := pipe()
 	defer func() {
 		if err != nil {
 			closeAll(files...)
@@ -76,17 +77,27 @@ func (r *runner) Start(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	r.cmd.Stdout, r.cmd.Stderr, r.cmd.ExtraFiles = outW, errW, []*os.File{linkR}
-	r.cmd.Env = append(r.cmd.Env, kernelpb.LinkEnv+"=3") // ExtraFiles begin at 3
-	if err = r.cmd.Start(); err != nil {
+	link, theirs, err := shm.NewLink()
+	if err != nil {
 		return err
 	}
-	closeAll(outW, errW, linkR)
+	defer theirs.Close()
+	defer func() {
+		if err != nil {
+			_ = link.Close()
+		}
+	}()
+	r.cmd.Stdout, r.cmd.Stderr, r.cmd.ExtraFiles = outW, errW, []*os.File{theirs}
+	r.cmd.Env = append(r.cmd.Env, kernelpb.LinkEnv+"=3") // ExtraFiles begin at 3
+	if err = r.confine.start(r.cmd); err != nil {
+		return err
+	}
+	closeAll(outW, errW)
 	var open sync.WaitGroup
 	open.Add(2)
 	r.stdout = &stream{file: outR, seen: &r.first, split: true, end: sync.OnceFunc(open.Done)}
 	r.stderr = &stream{file: errR, seen: &r.tail, end: sync.OnceFunc(open.Done)}
-	r.link = linkW
+	r.link = link
 	go func() { open.Wait(); close(r.drained) }()
 	r.mu.Lock()
 	r.pid = r.cmd.Process.Pid
