@@ -2,6 +2,7 @@ package plugins
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -207,4 +208,16 @@ func TestDebuggingSeesKernels(t *testing.T) {
 	require.ErrorAs(t, try(func() { core.Eval(kernel(t, p, "fails").Call(x)[0].Add(x)) }), &failed)
 	err := try(func() { core.Eval(kernel(t, p, "square").Call(x.Sub(x).Div(x.Sub(x)))[0]) })
 	require.ErrorIs(t, err, core.ErrNonFinite)
+}
+
+func TestExportNamesTheKernel(t *testing.T) {
+	engine(t)
+	square := kernel(t, load(t, "good", Options{}), "square")
+	f := compile.Of(func(x *core.Array) *core.Array { return square.Call(x)[0].Add(x) })
+	defer f.Close()
+	path := filepath.Join(t.TempDir(), "f.mlxfn")
+	err := f.Export(path, core.From([]float32{1, 2}, 2))
+	require.ErrorIs(t, err, core.ErrNoExport)
+	assert.ErrorContains(t, err, "acme/test.square")
+	assert.NoFileExists(t, path)
 }
