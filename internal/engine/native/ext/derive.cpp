@@ -34,6 +34,15 @@ static bool flows(const array& a, size_t input, bool forward) {
   if (named(a, "AsType")) {
     return issubdtype(a.inputs()[0].dtype(), mlx::core::inexact) || !issubdtype(a.dtype(), mlx::core::inexact);
   }
+  // So is where an update goes. That what is gathered depends on the arguments is an
+  // error of MLX's.
+  std::string_view name = a.primitive().name();
+  for (std::string_view placing : {"Scatter", "MaskedScatter", "DynamicSlice"}) {
+    if (name.starts_with(placing) && !issubdtype(a.inputs()[input].dtype(), mlx::core::inexact) &&
+        issubdtype(a.dtype(), mlx::core::inexact)) {
+      return false;
+    }
+  }
   // The further inputs of a broadcast only say how large it is.
   return input == 0 || !named(a, "Broadcast");
 }

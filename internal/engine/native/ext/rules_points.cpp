@@ -263,21 +263,27 @@ Arrays abs_jvp(
   return {real(multiply(tangents[0], conjugate(direction(z, outputs[0], s), s), s), s)};
 }
 
-// tanh_slope is (1 - y)(1 + y) at y = tanh x: far out it is 0, and so is its own slope,
-// which MLX's 1/cosh²x makes no number of.
-array tanh_slope(const array& y, const Stream& s) {
-  auto one = array(1.0f, y.dtype());
-  return multiply(subtract(one, y, s), add(one, y, s), s);
+// tanh_slope is 1/cosh² with x moved to where cosh is finite: beyond, the slope is
+// 0, and so is its own, which MLX's form makes no number of. 1 - y² at y = tanh x
+// would cost less and lose all digits there.
+array tanh_slope(const array& x, const Stream& s) {
+  auto d = x.dtype();
+  auto in = x;
+  if (issubdtype(d, floating)) {
+    auto end = array(d == float16 ? 10.0f : 88.0f, d);
+    in = minimum(maximum(x, negative(end, s), s), end, s);
+  }
+  return square(reciprocal(cosh(in, s), s), s);
 }
 
 Arrays tanh_vjp(
-    Primitive& p, const Arrays&, const Arrays& cotangents, const std::vector<int>&, const Arrays& outputs) {
-  return {multiply(cotangents[0], tanh_slope(outputs[0], p.stream()), p.stream())};
+    Primitive& p, const Arrays& primals, const Arrays& cotangents, const std::vector<int>&, const Arrays&) {
+  return {multiply(cotangents[0], tanh_slope(primals[0], p.stream()), p.stream())};
 }
 
 Arrays tanh_jvp(
-    Primitive& p, const Arrays&, const Arrays& tangents, const std::vector<int>&, const Arrays& outputs) {
-  return {multiply(tangents[0], tanh_slope(outputs[0], p.stream()), p.stream())};
+    Primitive& p, const Arrays& primals, const Arrays& tangents, const std::vector<int>&, const Arrays&) {
+  return {multiply(tangents[0], tanh_slope(primals[0], p.stream()), p.stream())};
 }
 
 } // namespace
