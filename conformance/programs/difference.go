@@ -104,7 +104,9 @@ func (t *trial) slope(i int, d transform) error {
 	const tiny = 0x1p-7
 	right, left := (y[tiny]-y[0])/(tiny*step), (y[0]-y[-tiny])/(tiny*step)
 	noise := math.Abs(y[0]) * 1e-6
-	limit := slopeTolerance * (math.Abs(fine) + size/10 + noise + 1e-6)
+	// A function of float64 that is computed as float32 may magnify its rounding, as a
+	// norm of equal numbers does, by 1/√ε.
+	limit := slopeTolerance*(math.Abs(fine)+size/10+noise) + 1e-4
 	if !(math.Abs(coarse-fine) <= limit/4) || !(math.Abs(right-left) <= 30*limit) || !(math.Abs(right+left-2*fine) <= 30*limit) {
 		t.rough++
 		return nil
