@@ -95,10 +95,10 @@ func TestPluginRoundTrip(t *testing.T) {
 				{Backend: spec.Metal, Code: "m", Grid: []string{"size(x)"}, Threads: 64},
 				{Backend: spec.CUDA, Code: "c", Grid: []string{"1", "2", "3"}},
 			},
-			Attrs: attrs,
+			Attrs: attrs, Samples: []spec.Sample{{Shapes: [][]int{{2, 0}}, Attrs: map[string]string{"n": "4"}}, {Shapes: [][]int{{}}}},
 		},
 		{Name: "vjp", Inputs: []spec.Input{{Name: "x", DTypes: f}, {Name: "d", DTypes: f}}, Outputs: []spec.Output{{Name: "y", Shape: "shape(x)", DType: "float32"}}, Attrs: attrs},
-		{Name: "jvp", Inputs: []spec.Input{{Name: "x", DTypes: f}, {Name: "d", DTypes: f}}, Outputs: []spec.Output{{Name: "y"}}, Asks: true, Attrs: attrs},
+		{Name: "jvp", Inputs: []spec.Input{{Name: "x", DTypes: f, Values: "0.5..2"}, {Name: "d", DTypes: f}}, Outputs: []spec.Output{{Name: "y"}}, Asks: true, Attrs: attrs},
 	}}
 	out, err := PluginFromWire(overWire(t, PluginToWire(in), new(DescribeResponse)))
 	require.NoError(t, err)

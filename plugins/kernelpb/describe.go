@@ -34,7 +34,7 @@ func kernelToWire(k *spec.Kernel) *Kernel {
 		w.Vmap = VMap_VMAP_LEADING
 	}
 	for _, in := range k.Inputs {
-		wi := &Input{Name: in.Name}
+		wi := &Input{Name: in.Name, Values: in.Values}
 		for _, d := range in.DTypes {
 			wi.Dtypes = append(wi.Dtypes, toWire[d])
 		}
@@ -49,7 +49,22 @@ func kernelToWire(k *spec.Kernel) *Kernel {
 	for _, s := range k.Sources {
 		w.Sources = append(w.Sources, &Source{Backend: string(s.Backend), Code: s.Code, Grid: s.Grid, Threads: int32(s.Threads)})
 	}
+	for _, s := range k.Samples {
+		ws := &Sample{Attrs: s.Attrs}
+		for _, shape := range s.Shapes {
+			ws.Shapes = append(ws.Shapes, &Shape{Sizes: sizesToWire(shape)})
+		}
+		w.Samples = append(w.Samples, ws)
+	}
 	return w
+}
+
+func sizesToWire(shape []int) []int64 {
+	out := make([]int64, len(shape))
+	for i, n := range shape {
+		out[i] = int64(n)
+	}
+	return out
 }
 
 func kernelFromWire(w *Kernel) (spec.Kernel, error) {
@@ -62,7 +77,7 @@ func kernelFromWire(w *Kernel) (spec.Kernel, error) {
 		return k, fmt.Errorf("batch rule number %d is not known", w.GetVmap())
 	}
 	for _, wi := range w.GetInputs() {
-		in := spec.Input{Name: wi.GetName()}
+		in := spec.Input{Name: wi.GetName(), Values: wi.GetValues()}
 		for _, d := range wi.GetDtypes() {
 			plain, ok := fromWire[d]
 			if !ok {
@@ -82,6 +97,17 @@ func kernelFromWire(w *Kernel) (spec.Kernel, error) {
 		k.Sources = append(k.Sources, spec.Source{
 			Backend: spec.Backend(ws.GetBackend()), Code: ws.GetCode(), Grid: ws.GetGrid(), Threads: int(ws.GetThreads()),
 		})
+	}
+	for _, ws := range w.GetSamples() {
+		s := spec.Sample{Shapes: [][]int{}, Attrs: ws.GetAttrs()}
+		for _, shape := range ws.GetShapes() {
+			sizes := make([]int, len(shape.GetSizes()))
+			for i, n := range shape.GetSizes() {
+				sizes[i] = int(n)
+			}
+			s.Shapes = append(s.Shapes, sizes)
+		}
+		k.Samples = append(k.Samples, s)
 	}
 	return k, nil
 }

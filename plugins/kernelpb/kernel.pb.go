@@ -738,6 +738,7 @@ type Kernel struct {
 	Deterministic bool                   `protobuf:"varint,9,opt,name=deterministic,proto3" json:"deterministic,omitempty"`
 	Sources       []*Source              `protobuf:"bytes,10,rep,name=sources,proto3" json:"sources,omitempty"`
 	Attrs         []*AttrSpec            `protobuf:"bytes,11,rep,name=attrs,proto3" json:"attrs,omitempty"`
+	Samples       []*Sample              `protobuf:"bytes,12,rep,name=samples,proto3" json:"samples,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -849,6 +850,110 @@ func (x *Kernel) GetAttrs() []*AttrSpec {
 	return nil
 }
 
+func (x *Kernel) GetSamples() []*Sample {
+	if x != nil {
+		return x.Samples
+	}
+	return nil
+}
+
+// Sample is an example of inputs that the kernel takes, for who tries it out.
+type Sample struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shapes        []*Shape               `protobuf:"bytes,1,rep,name=shapes,proto3" json:"shapes,omitempty"`                                                                         // one per input
+	Attrs         map[string]string      `protobuf:"bytes,2,rep,name=attrs,proto3" json:"attrs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // values as text; the others are initial
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sample) Reset() {
+	*x = Sample{}
+	mi := &file_kernel_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sample) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sample) ProtoMessage() {}
+
+func (x *Sample) ProtoReflect() protoreflect.Message {
+	mi := &file_kernel_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sample.ProtoReflect.Descriptor instead.
+func (*Sample) Descriptor() ([]byte, []int) {
+	return file_kernel_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Sample) GetShapes() []*Shape {
+	if x != nil {
+		return x.Shapes
+	}
+	return nil
+}
+
+func (x *Sample) GetAttrs() map[string]string {
+	if x != nil {
+		return x.Attrs
+	}
+	return nil
+}
+
+type Shape struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sizes         []int64                `protobuf:"varint,1,rep,packed,name=sizes,proto3" json:"sizes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Shape) Reset() {
+	*x = Shape{}
+	mi := &file_kernel_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Shape) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Shape) ProtoMessage() {}
+
+func (x *Shape) ProtoReflect() protoreflect.Message {
+	mi := &file_kernel_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Shape.ProtoReflect.Descriptor instead.
+func (*Shape) Descriptor() ([]byte, []int) {
+	return file_kernel_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Shape) GetSizes() []int64 {
+	if x != nil {
+		return x.Sizes
+	}
+	return nil
+}
+
 // AttrSpec declares a setting of a kernel that is no tensor.
 type AttrSpec struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -861,7 +966,7 @@ type AttrSpec struct {
 
 func (x *AttrSpec) Reset() {
 	*x = AttrSpec{}
-	mi := &file_kernel_proto_msgTypes[10]
+	mi := &file_kernel_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -873,7 +978,7 @@ func (x *AttrSpec) String() string {
 func (*AttrSpec) ProtoMessage() {}
 
 func (x *AttrSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[10]
+	mi := &file_kernel_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -886,7 +991,7 @@ func (x *AttrSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttrSpec.ProtoReflect.Descriptor instead.
 func (*AttrSpec) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{10}
+	return file_kernel_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AttrSpec) GetName() string {
@@ -926,7 +1031,7 @@ type Attr struct {
 
 func (x *Attr) Reset() {
 	*x = Attr{}
-	mi := &file_kernel_proto_msgTypes[11]
+	mi := &file_kernel_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -938,7 +1043,7 @@ func (x *Attr) String() string {
 func (*Attr) ProtoMessage() {}
 
 func (x *Attr) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[11]
+	mi := &file_kernel_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -951,7 +1056,7 @@ func (x *Attr) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attr.ProtoReflect.Descriptor instead.
 func (*Attr) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{11}
+	return file_kernel_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Attr) GetName() string {
@@ -1036,13 +1141,14 @@ type Input struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Dtypes        []DType                `protobuf:"varint,2,rep,packed,name=dtypes,proto3,enum=adjoint.kernelpb.v1.DType" json:"dtypes,omitempty"`
+	Values        string                 `protobuf:"bytes,3,opt,name=values,proto3" json:"values,omitempty"` // what numbers it is for: LOW..HIGH, spd; empty: any
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Input) Reset() {
 	*x = Input{}
-	mi := &file_kernel_proto_msgTypes[12]
+	mi := &file_kernel_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1054,7 +1160,7 @@ func (x *Input) String() string {
 func (*Input) ProtoMessage() {}
 
 func (x *Input) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[12]
+	mi := &file_kernel_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1067,7 +1173,7 @@ func (x *Input) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Input.ProtoReflect.Descriptor instead.
 func (*Input) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{12}
+	return file_kernel_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Input) GetName() string {
@@ -1084,6 +1190,13 @@ func (x *Input) GetDtypes() []DType {
 	return nil
 }
 
+func (x *Input) GetValues() string {
+	if x != nil {
+		return x.Values
+	}
+	return ""
+}
+
 type Output struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -1095,7 +1208,7 @@ type Output struct {
 
 func (x *Output) Reset() {
 	*x = Output{}
-	mi := &file_kernel_proto_msgTypes[13]
+	mi := &file_kernel_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1107,7 +1220,7 @@ func (x *Output) String() string {
 func (*Output) ProtoMessage() {}
 
 func (x *Output) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[13]
+	mi := &file_kernel_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1120,7 +1233,7 @@ func (x *Output) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Output.ProtoReflect.Descriptor instead.
 func (*Output) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{13}
+	return file_kernel_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Output) GetName() string {
@@ -1158,7 +1271,7 @@ type Source struct {
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_kernel_proto_msgTypes[14]
+	mi := &file_kernel_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1170,7 +1283,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[14]
+	mi := &file_kernel_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1183,7 +1296,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{14}
+	return file_kernel_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Source) GetBackend() string {
@@ -1225,7 +1338,7 @@ type InferShapeRequest struct {
 
 func (x *InferShapeRequest) Reset() {
 	*x = InferShapeRequest{}
-	mi := &file_kernel_proto_msgTypes[15]
+	mi := &file_kernel_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1237,7 +1350,7 @@ func (x *InferShapeRequest) String() string {
 func (*InferShapeRequest) ProtoMessage() {}
 
 func (x *InferShapeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[15]
+	mi := &file_kernel_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1250,7 +1363,7 @@ func (x *InferShapeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InferShapeRequest.ProtoReflect.Descriptor instead.
 func (*InferShapeRequest) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{15}
+	return file_kernel_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *InferShapeRequest) GetKernel() string {
@@ -1284,7 +1397,7 @@ type InferShapeResponse struct {
 
 func (x *InferShapeResponse) Reset() {
 	*x = InferShapeResponse{}
-	mi := &file_kernel_proto_msgTypes[16]
+	mi := &file_kernel_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1296,7 +1409,7 @@ func (x *InferShapeResponse) String() string {
 func (*InferShapeResponse) ProtoMessage() {}
 
 func (x *InferShapeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[16]
+	mi := &file_kernel_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1309,7 +1422,7 @@ func (x *InferShapeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InferShapeResponse.ProtoReflect.Descriptor instead.
 func (*InferShapeResponse) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{16}
+	return file_kernel_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *InferShapeResponse) GetOutputs() []*TensorType {
@@ -1343,7 +1456,7 @@ type RunRequest struct {
 
 func (x *RunRequest) Reset() {
 	*x = RunRequest{}
-	mi := &file_kernel_proto_msgTypes[17]
+	mi := &file_kernel_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1355,7 +1468,7 @@ func (x *RunRequest) String() string {
 func (*RunRequest) ProtoMessage() {}
 
 func (x *RunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[17]
+	mi := &file_kernel_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1368,7 +1481,7 @@ func (x *RunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRequest.ProtoReflect.Descriptor instead.
 func (*RunRequest) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{17}
+	return file_kernel_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RunRequest) GetCall() uint64 {
@@ -1424,7 +1537,7 @@ type RunResponse struct {
 
 func (x *RunResponse) Reset() {
 	*x = RunResponse{}
-	mi := &file_kernel_proto_msgTypes[18]
+	mi := &file_kernel_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1436,7 +1549,7 @@ func (x *RunResponse) String() string {
 func (*RunResponse) ProtoMessage() {}
 
 func (x *RunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[18]
+	mi := &file_kernel_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1449,7 +1562,7 @@ func (x *RunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunResponse.ProtoReflect.Descriptor instead.
 func (*RunResponse) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{18}
+	return file_kernel_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RunResponse) GetOutputs() []*Tensor {
@@ -1475,7 +1588,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_kernel_proto_msgTypes[19]
+	mi := &file_kernel_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1487,7 +1600,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[19]
+	mi := &file_kernel_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1500,7 +1613,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{19}
+	return file_kernel_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CancelRequest) GetCall() uint64 {
@@ -1518,7 +1631,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_kernel_proto_msgTypes[20]
+	mi := &file_kernel_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1530,7 +1643,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[20]
+	mi := &file_kernel_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1543,7 +1656,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{20}
+	return file_kernel_proto_rawDescGZIP(), []int{22}
 }
 
 // Error is how a kernel says no. Failures of the transport are gRPC statuses.
@@ -1557,7 +1670,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_kernel_proto_msgTypes[21]
+	mi := &file_kernel_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1569,7 +1682,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_kernel_proto_msgTypes[21]
+	mi := &file_kernel_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1582,7 +1695,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_kernel_proto_rawDescGZIP(), []int{21}
+	return file_kernel_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Error) GetCode() Code {
@@ -1632,7 +1745,7 @@ const file_kernel_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x14\n" +
 	"\x05build\x18\x03 \x01(\tR\x05build\x125\n" +
-	"\akernels\x18\x04 \x03(\v2\x1b.adjoint.kernelpb.v1.KernelR\akernels\"\x92\x03\n" +
+	"\akernels\x18\x04 \x03(\v2\x1b.adjoint.kernelpb.v1.KernelR\akernels\"\xc9\x03\n" +
 	"\x06Kernel\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03doc\x18\x02 \x01(\tR\x03doc\x122\n" +
@@ -1645,7 +1758,17 @@ const file_kernel_proto_rawDesc = "" +
 	"\rdeterministic\x18\t \x01(\bR\rdeterministic\x125\n" +
 	"\asources\x18\n" +
 	" \x03(\v2\x1b.adjoint.kernelpb.v1.SourceR\asources\x123\n" +
-	"\x05attrs\x18\v \x03(\v2\x1d.adjoint.kernelpb.v1.AttrSpecR\x05attrs\"L\n" +
+	"\x05attrs\x18\v \x03(\v2\x1d.adjoint.kernelpb.v1.AttrSpecR\x05attrs\x125\n" +
+	"\asamples\x18\f \x03(\v2\x1b.adjoint.kernelpb.v1.SampleR\asamples\"\xb4\x01\n" +
+	"\x06Sample\x122\n" +
+	"\x06shapes\x18\x01 \x03(\v2\x1a.adjoint.kernelpb.v1.ShapeR\x06shapes\x12<\n" +
+	"\x05attrs\x18\x02 \x03(\v2&.adjoint.kernelpb.v1.Sample.AttrsEntryR\x05attrs\x1a8\n" +
+	"\n" +
+	"AttrsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x1d\n" +
+	"\x05Shape\x12\x14\n" +
+	"\x05sizes\x18\x01 \x03(\x03R\x05sizes\"L\n" +
 	"\bAttrSpec\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x18\n" +
@@ -1656,10 +1779,11 @@ const file_kernel_proto_rawDesc = "" +
 	"\x05float\x18\x03 \x01(\x01H\x00R\x05float\x12\x14\n" +
 	"\x04bool\x18\x04 \x01(\bH\x00R\x04bool\x12\x18\n" +
 	"\x06string\x18\x05 \x01(\tH\x00R\x06stringB\a\n" +
-	"\x05value\"O\n" +
+	"\x05value\"g\n" +
 	"\x05Input\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x122\n" +
-	"\x06dtypes\x18\x02 \x03(\x0e2\x1a.adjoint.kernelpb.v1.DTypeR\x06dtypes\"H\n" +
+	"\x06dtypes\x18\x02 \x03(\x0e2\x1a.adjoint.kernelpb.v1.DTypeR\x06dtypes\x12\x16\n" +
+	"\x06values\x18\x03 \x01(\tR\x06values\"H\n" +
 	"\x06Output\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05shape\x18\x02 \x01(\tR\x05shape\x12\x14\n" +
@@ -1746,7 +1870,7 @@ func file_kernel_proto_rawDescGZIP() []byte {
 }
 
 var file_kernel_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_kernel_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_kernel_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_kernel_proto_goTypes = []any{
 	(DType)(0),                    // 0: adjoint.kernelpb.v1.DType
 	(VMap)(0),                     // 1: adjoint.kernelpb.v1.VMap
@@ -1761,59 +1885,65 @@ var file_kernel_proto_goTypes = []any{
 	(*DescribeRequest)(nil),       // 10: adjoint.kernelpb.v1.DescribeRequest
 	(*DescribeResponse)(nil),      // 11: adjoint.kernelpb.v1.DescribeResponse
 	(*Kernel)(nil),                // 12: adjoint.kernelpb.v1.Kernel
-	(*AttrSpec)(nil),              // 13: adjoint.kernelpb.v1.AttrSpec
-	(*Attr)(nil),                  // 14: adjoint.kernelpb.v1.Attr
-	(*Input)(nil),                 // 15: adjoint.kernelpb.v1.Input
-	(*Output)(nil),                // 16: adjoint.kernelpb.v1.Output
-	(*Source)(nil),                // 17: adjoint.kernelpb.v1.Source
-	(*InferShapeRequest)(nil),     // 18: adjoint.kernelpb.v1.InferShapeRequest
-	(*InferShapeResponse)(nil),    // 19: adjoint.kernelpb.v1.InferShapeResponse
-	(*RunRequest)(nil),            // 20: adjoint.kernelpb.v1.RunRequest
-	(*RunResponse)(nil),           // 21: adjoint.kernelpb.v1.RunResponse
-	(*CancelRequest)(nil),         // 22: adjoint.kernelpb.v1.CancelRequest
-	(*CancelResponse)(nil),        // 23: adjoint.kernelpb.v1.CancelResponse
-	(*Error)(nil),                 // 24: adjoint.kernelpb.v1.Error
+	(*Sample)(nil),                // 13: adjoint.kernelpb.v1.Sample
+	(*Shape)(nil),                 // 14: adjoint.kernelpb.v1.Shape
+	(*AttrSpec)(nil),              // 15: adjoint.kernelpb.v1.AttrSpec
+	(*Attr)(nil),                  // 16: adjoint.kernelpb.v1.Attr
+	(*Input)(nil),                 // 17: adjoint.kernelpb.v1.Input
+	(*Output)(nil),                // 18: adjoint.kernelpb.v1.Output
+	(*Source)(nil),                // 19: adjoint.kernelpb.v1.Source
+	(*InferShapeRequest)(nil),     // 20: adjoint.kernelpb.v1.InferShapeRequest
+	(*InferShapeResponse)(nil),    // 21: adjoint.kernelpb.v1.InferShapeResponse
+	(*RunRequest)(nil),            // 22: adjoint.kernelpb.v1.RunRequest
+	(*RunResponse)(nil),           // 23: adjoint.kernelpb.v1.RunResponse
+	(*CancelRequest)(nil),         // 24: adjoint.kernelpb.v1.CancelRequest
+	(*CancelResponse)(nil),        // 25: adjoint.kernelpb.v1.CancelResponse
+	(*Error)(nil),                 // 26: adjoint.kernelpb.v1.Error
+	nil,                           // 27: adjoint.kernelpb.v1.Sample.AttrsEntry
 }
 var file_kernel_proto_depIdxs = []int32{
 	0,  // 0: adjoint.kernelpb.v1.TensorType.dtype:type_name -> adjoint.kernelpb.v1.DType
 	3,  // 1: adjoint.kernelpb.v1.Tensor.type:type_name -> adjoint.kernelpb.v1.TensorType
 	5,  // 2: adjoint.kernelpb.v1.Tensor.region:type_name -> adjoint.kernelpb.v1.Region
-	24, // 3: adjoint.kernelpb.v1.AttachSegmentResponse.error:type_name -> adjoint.kernelpb.v1.Error
-	24, // 4: adjoint.kernelpb.v1.DetachSegmentResponse.error:type_name -> adjoint.kernelpb.v1.Error
+	26, // 3: adjoint.kernelpb.v1.AttachSegmentResponse.error:type_name -> adjoint.kernelpb.v1.Error
+	26, // 4: adjoint.kernelpb.v1.DetachSegmentResponse.error:type_name -> adjoint.kernelpb.v1.Error
 	12, // 5: adjoint.kernelpb.v1.DescribeResponse.kernels:type_name -> adjoint.kernelpb.v1.Kernel
-	15, // 6: adjoint.kernelpb.v1.Kernel.inputs:type_name -> adjoint.kernelpb.v1.Input
-	16, // 7: adjoint.kernelpb.v1.Kernel.outputs:type_name -> adjoint.kernelpb.v1.Output
+	17, // 6: adjoint.kernelpb.v1.Kernel.inputs:type_name -> adjoint.kernelpb.v1.Input
+	18, // 7: adjoint.kernelpb.v1.Kernel.outputs:type_name -> adjoint.kernelpb.v1.Output
 	1,  // 8: adjoint.kernelpb.v1.Kernel.vmap:type_name -> adjoint.kernelpb.v1.VMap
-	17, // 9: adjoint.kernelpb.v1.Kernel.sources:type_name -> adjoint.kernelpb.v1.Source
-	13, // 10: adjoint.kernelpb.v1.Kernel.attrs:type_name -> adjoint.kernelpb.v1.AttrSpec
-	0,  // 11: adjoint.kernelpb.v1.Input.dtypes:type_name -> adjoint.kernelpb.v1.DType
-	3,  // 12: adjoint.kernelpb.v1.InferShapeRequest.inputs:type_name -> adjoint.kernelpb.v1.TensorType
-	14, // 13: adjoint.kernelpb.v1.InferShapeRequest.attrs:type_name -> adjoint.kernelpb.v1.Attr
-	3,  // 14: adjoint.kernelpb.v1.InferShapeResponse.outputs:type_name -> adjoint.kernelpb.v1.TensorType
-	24, // 15: adjoint.kernelpb.v1.InferShapeResponse.error:type_name -> adjoint.kernelpb.v1.Error
-	4,  // 16: adjoint.kernelpb.v1.RunRequest.inputs:type_name -> adjoint.kernelpb.v1.Tensor
-	4,  // 17: adjoint.kernelpb.v1.RunRequest.outputs:type_name -> adjoint.kernelpb.v1.Tensor
-	14, // 18: adjoint.kernelpb.v1.RunRequest.attrs:type_name -> adjoint.kernelpb.v1.Attr
-	4,  // 19: adjoint.kernelpb.v1.RunResponse.outputs:type_name -> adjoint.kernelpb.v1.Tensor
-	24, // 20: adjoint.kernelpb.v1.RunResponse.error:type_name -> adjoint.kernelpb.v1.Error
-	2,  // 21: adjoint.kernelpb.v1.Error.code:type_name -> adjoint.kernelpb.v1.Code
-	10, // 22: adjoint.kernelpb.v1.Kernels.Describe:input_type -> adjoint.kernelpb.v1.DescribeRequest
-	18, // 23: adjoint.kernelpb.v1.Kernels.InferShape:input_type -> adjoint.kernelpb.v1.InferShapeRequest
-	6,  // 24: adjoint.kernelpb.v1.Kernels.AttachSegment:input_type -> adjoint.kernelpb.v1.AttachSegmentRequest
-	8,  // 25: adjoint.kernelpb.v1.Kernels.DetachSegment:input_type -> adjoint.kernelpb.v1.DetachSegmentRequest
-	20, // 26: adjoint.kernelpb.v1.Kernels.Run:input_type -> adjoint.kernelpb.v1.RunRequest
-	22, // 27: adjoint.kernelpb.v1.Kernels.Cancel:input_type -> adjoint.kernelpb.v1.CancelRequest
-	11, // 28: adjoint.kernelpb.v1.Kernels.Describe:output_type -> adjoint.kernelpb.v1.DescribeResponse
-	19, // 29: adjoint.kernelpb.v1.Kernels.InferShape:output_type -> adjoint.kernelpb.v1.InferShapeResponse
-	7,  // 30: adjoint.kernelpb.v1.Kernels.AttachSegment:output_type -> adjoint.kernelpb.v1.AttachSegmentResponse
-	9,  // 31: adjoint.kernelpb.v1.Kernels.DetachSegment:output_type -> adjoint.kernelpb.v1.DetachSegmentResponse
-	21, // 32: adjoint.kernelpb.v1.Kernels.Run:output_type -> adjoint.kernelpb.v1.RunResponse
-	23, // 33: adjoint.kernelpb.v1.Kernels.Cancel:output_type -> adjoint.kernelpb.v1.CancelResponse
-	28, // [28:34] is the sub-list for method output_type
-	22, // [22:28] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	19, // 9: adjoint.kernelpb.v1.Kernel.sources:type_name -> adjoint.kernelpb.v1.Source
+	15, // 10: adjoint.kernelpb.v1.Kernel.attrs:type_name -> adjoint.kernelpb.v1.AttrSpec
+	13, // 11: adjoint.kernelpb.v1.Kernel.samples:type_name -> adjoint.kernelpb.v1.Sample
+	14, // 12: adjoint.kernelpb.v1.Sample.shapes:type_name -> adjoint.kernelpb.v1.Shape
+	27, // 13: adjoint.kernelpb.v1.Sample.attrs:type_name -> adjoint.kernelpb.v1.Sample.AttrsEntry
+	0,  // 14: adjoint.kernelpb.v1.Input.dtypes:type_name -> adjoint.kernelpb.v1.DType
+	3,  // 15: adjoint.kernelpb.v1.InferShapeRequest.inputs:type_name -> adjoint.kernelpb.v1.TensorType
+	16, // 16: adjoint.kernelpb.v1.InferShapeRequest.attrs:type_name -> adjoint.kernelpb.v1.Attr
+	3,  // 17: adjoint.kernelpb.v1.InferShapeResponse.outputs:type_name -> adjoint.kernelpb.v1.TensorType
+	26, // 18: adjoint.kernelpb.v1.InferShapeResponse.error:type_name -> adjoint.kernelpb.v1.Error
+	4,  // 19: adjoint.kernelpb.v1.RunRequest.inputs:type_name -> adjoint.kernelpb.v1.Tensor
+	4,  // 20: adjoint.kernelpb.v1.RunRequest.outputs:type_name -> adjoint.kernelpb.v1.Tensor
+	16, // 21: adjoint.kernelpb.v1.RunRequest.attrs:type_name -> adjoint.kernelpb.v1.Attr
+	4,  // 22: adjoint.kernelpb.v1.RunResponse.outputs:type_name -> adjoint.kernelpb.v1.Tensor
+	26, // 23: adjoint.kernelpb.v1.RunResponse.error:type_name -> adjoint.kernelpb.v1.Error
+	2,  // 24: adjoint.kernelpb.v1.Error.code:type_name -> adjoint.kernelpb.v1.Code
+	10, // 25: adjoint.kernelpb.v1.Kernels.Describe:input_type -> adjoint.kernelpb.v1.DescribeRequest
+	20, // 26: adjoint.kernelpb.v1.Kernels.InferShape:input_type -> adjoint.kernelpb.v1.InferShapeRequest
+	6,  // 27: adjoint.kernelpb.v1.Kernels.AttachSegment:input_type -> adjoint.kernelpb.v1.AttachSegmentRequest
+	8,  // 28: adjoint.kernelpb.v1.Kernels.DetachSegment:input_type -> adjoint.kernelpb.v1.DetachSegmentRequest
+	22, // 29: adjoint.kernelpb.v1.Kernels.Run:input_type -> adjoint.kernelpb.v1.RunRequest
+	24, // 30: adjoint.kernelpb.v1.Kernels.Cancel:input_type -> adjoint.kernelpb.v1.CancelRequest
+	11, // 31: adjoint.kernelpb.v1.Kernels.Describe:output_type -> adjoint.kernelpb.v1.DescribeResponse
+	21, // 32: adjoint.kernelpb.v1.Kernels.InferShape:output_type -> adjoint.kernelpb.v1.InferShapeResponse
+	7,  // 33: adjoint.kernelpb.v1.Kernels.AttachSegment:output_type -> adjoint.kernelpb.v1.AttachSegmentResponse
+	9,  // 34: adjoint.kernelpb.v1.Kernels.DetachSegment:output_type -> adjoint.kernelpb.v1.DetachSegmentResponse
+	23, // 35: adjoint.kernelpb.v1.Kernels.Run:output_type -> adjoint.kernelpb.v1.RunResponse
+	25, // 36: adjoint.kernelpb.v1.Kernels.Cancel:output_type -> adjoint.kernelpb.v1.CancelResponse
+	31, // [31:37] is the sub-list for method output_type
+	25, // [25:31] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_kernel_proto_init() }
@@ -1825,7 +1955,7 @@ func file_kernel_proto_init() {
 		(*Tensor_Inline)(nil),
 		(*Tensor_Region)(nil),
 	}
-	file_kernel_proto_msgTypes[11].OneofWrappers = []any{
+	file_kernel_proto_msgTypes[13].OneofWrappers = []any{
 		(*Attr_Int)(nil),
 		(*Attr_Float)(nil),
 		(*Attr_Bool)(nil),
@@ -1837,7 +1967,7 @@ func file_kernel_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kernel_proto_rawDesc), len(file_kernel_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   22,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -52,6 +52,20 @@ func TestRoundTrip(t *testing.T) {
 	assert.NoError(t, back.Differs(about()))
 }
 
+func TestSamplesRoundTrip(t *testing.T) {
+	m := good()
+	m.Kernels[0].Attrs = []spec.Attr{spec.AttrOf("n", 1)}
+	m.Kernels[1].Attrs = m.Kernels[0].Attrs
+	m.Kernels[0].Inputs[0].Values = "0..1"
+	m.Kernels[0].Samples = []spec.Sample{{Shapes: [][]int{{2, 3}}, Attrs: map[string]string{"n": "2"}}, {Shapes: [][]int{{}}}}
+	text, err := m.Encode()
+	require.NoError(t, err)
+	back, err := Decode(text)
+	require.NoError(t, err)
+	assert.Equal(t, m, back)
+	assert.ErrorContains(t, back.Differs(about()), "kernels[0].inputs[0].values")
+}
+
 // Each change of a good manifest's JSON is found, and the error says where.
 func TestDecodeIsStrict(t *testing.T) {
 	text, err := good().Encode()

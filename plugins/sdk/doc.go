@@ -38,6 +38,9 @@
 // which starts the program again at the next call. A kernel that takes long
 // looks at c.Context(): the host ends the process of one that does not stop.
 //
+// [Kernel.Sample] and [Kernel.Values] give examples of inputs. `adjoint plugin
+// certify` tries a kernel with them, and finds shapes itself where there are none.
+//
 // Main serves when a host started the program. Run by hand the program prints
 // help and exits with status 1. `PROGRAM manifest` prints the plugin.json of a
 // package that holds the program alone, and `PROGRAM manifest DIR` writes that

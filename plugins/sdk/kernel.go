@@ -46,6 +46,8 @@ type Kernel struct {
 	cpu   func(*Call) error
 	infer func([]Type, map[string]any) ([]Type, error)
 	errs  []error
+
+	samples [][]any // as Sample was called
 }
 
 // Doc describes the kernel in a sentence or two.

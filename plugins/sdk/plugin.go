@@ -37,7 +37,11 @@ func (p *Plugin) Kernel(name string) *Kernel {
 func (p *Plugin) Manifest() (*spec.Plugin, error) {
 	m := &spec.Plugin{ID: p.id, Version: p.version, Build: p.build}
 	for _, k := range p.kernels {
-		m.Kernels = append(m.Kernels, k.spec)
+		about, err := k.describe()
+		if err != nil {
+			return nil, &spec.InvalidError{Plugin: p.id, Kernel: k.spec.Name, Reason: err.Error()}
+		}
+		m.Kernels = append(m.Kernels, about)
 	}
 	if err := m.Validate(); err != nil {
 		return nil, err

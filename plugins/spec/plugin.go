@@ -30,12 +30,16 @@ type Kernel struct {
 	VMap          VMap     `json:"vmap,omitempty"`
 	Deterministic bool     `json:"deterministic,omitempty"`
 	Sources       []Source `json:"sources,omitempty"`
+	Samples       []Sample `json:"samples,omitempty"`
 }
 
 // Input is one input of a kernel.
 type Input struct {
 	Name   string  `json:"name"`
 	DTypes []DType `json:"dtypes"` // the dtypes it takes
+	// Values says which numbers the kernel is for, to who tries it out: LOW..HIGH,
+	// or spd for symmetric positive definite matrices. Empty: any.
+	Values string `json:"values,omitempty"`
 }
 
 // Output is one output of a kernel. Shape and DType are rules in the language

@@ -14,12 +14,12 @@ func square() *Plugin {
 	f := []DType{Float32}
 	return &Plugin{ID: "acme/sq", Version: "1.0.0", Kernels: []Kernel{
 		{
-			Name: "square", Inputs: []Input{{"x", f}}, Outputs: []Output{{"y", "shape(x)", "dtype(x)"}},
+			Name: "square", Inputs: []Input{{Name: "x", DTypes: f}}, Outputs: []Output{{"y", "shape(x)", "dtype(x)"}},
 			VJP: "square_vjp", JVP: "square_jvp", VMap: BatchLeading, Deterministic: true,
 			Sources: []Source{{Backend: Metal, Code: "y[i] = x[i] * x[i];", Grid: []string{"size(x)"}, Threads: 256}},
 		},
-		{Name: "square_vjp", Inputs: []Input{{"x", f}, {"dy", f}}, Outputs: []Output{{"dx", "shape(x)", "dtype(x)"}}},
-		{Name: "square_jvp", Inputs: []Input{{"x", f}, {"tx", f}}, Outputs: []Output{{"ty", "shape(x)", "dtype(x)"}}},
+		{Name: "square_vjp", Inputs: []Input{{Name: "x", DTypes: f}, {Name: "dy", DTypes: f}}, Outputs: []Output{{"dx", "shape(x)", "dtype(x)"}}},
+		{Name: "square_jvp", Inputs: []Input{{Name: "x", DTypes: f}, {Name: "tx", DTypes: f}}, Outputs: []Output{{"ty", "shape(x)", "dtype(x)"}}},
 	}}
 }
 

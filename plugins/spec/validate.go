@@ -131,6 +131,9 @@ func (k *Kernel) validate() *InvalidError {
 	if err := k.validateAttrs(names); err != nil {
 		return err
 	}
+	if err := k.validateSamples(); err != nil {
+		return err
+	}
 	for _, s := range k.Sources {
 		if err := k.validateSource(s); err != nil {
 			return err
