@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -87,6 +88,16 @@ func (p *Plugin) Path() string { return p.launch.path }
 
 // Digest returns the SHA-256 of the plugin's description, in hex.
 func (p *Plugin) Digest() string { return p.digest }
+
+// PID returns the number of the plugin's process, 0 while there is none.
+func (p *Plugin) PID() int {
+	proc := p.current.Load()
+	if proc == nil {
+		return 0
+	}
+	pid, _ := strconv.Atoi(proc.runner.ID())
+	return pid
+}
 
 // Kernels returns the names of the plugin's kernels, in its order.
 func (p *Plugin) Kernels() []string {

@@ -47,9 +47,30 @@ func (p *Plugin) RunWith(ctx context.Context, kernel string, attrs map[string]an
 	if j.want, err = p.infer(ctx, sig, j.attrs, types); err != nil {
 		return nil, err
 	}
+	return p.collect(ctx, j)
+}
+
+// RunUnchecked sends a call as it is: the kernel's rules are not asked whether the
+// inputs are acceptable, nor what the outputs will be, which want says. It is for
+// finding out whether the plugin itself refuses what it must.
+func (p *Plugin) RunUnchecked(ctx context.Context, kernel string, attrs map[string]any, in []Tensor, want []Type) ([]Tensor, error) {
+	sig, err := p.signature(kernel)
+	if err != nil {
+		return nil, err
+	}
+	j := job{kernel: kernel, in: in, want: want}
+	if j.attrs, err = sig.Attrs(attrs); err != nil {
+		return nil, err
+	}
+	return p.collect(ctx, j)
+}
+
+// collect makes a call with memory for its outputs.
+func (p *Plugin) collect(ctx context.Context, j job) ([]Tensor, error) {
 	out := make([]Tensor, len(j.want))
 	j.out = make([][]byte, len(j.want))
 	for i, t := range j.want {
+		var err error
 		if out[i], err = spec.Zeros(t); err != nil {
 			return nil, err
 		}

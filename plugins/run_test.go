@@ -226,3 +226,30 @@ func processOf(t *testing.T, p *Plugin) int {
 	require.NoError(t, err)
 	return int(v[0])
 }
+
+func TestUncheckedCallsReachThePlugin(t *testing.T) {
+	p := load(t, "good", Options{})
+	assert.True(t, alive(p.PID()))
+	x := spec.Of([]int{2}, float32(3), -1)
+	out, err := p.RunUnchecked(t.Context(), "square", nil, []Tensor{x}, []Type{x.Type})
+	require.NoError(t, err)
+	assert.Equal(t, []Tensor{spec.Of([]int{2}, float32(9), 1)}, out)
+	for name, call := range map[string]struct {
+		in   []Tensor
+		want Type
+	}{
+		"another dtype":  {[]Tensor{spec.Of([]int{2}, int32(3), -1)}, x.Type},
+		"too few inputs": {nil, x.Type},
+		"another output": {[]Tensor{x}, Type{DType: spec.Float32, Shape: []int{3}}},
+	} {
+		var refused *KernelError
+		_, err := p.RunUnchecked(t.Context(), "square", nil, call.in, []Type{call.want})
+		require.ErrorAs(t, err, &refused, name)
+		assert.True(t, refused.Refused, name)
+	}
+	var arg *spec.ArgumentError
+	_, err = p.RunUnchecked(t.Context(), "square", map[string]any{"none": 1}, []Tensor{x}, []Type{x.Type})
+	require.ErrorAs(t, err, &arg)
+	require.NoError(t, p.Stop())
+	assert.Zero(t, p.PID())
+}

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,29 +15,42 @@ import (
 
 // Decode reads and validates the text of a manifest. Every error is an [*Error].
 func Decode(text []byte) (*Manifest, error) {
-	if len(text) > MaxBytes {
-		return nil, tooLong(len(text))
-	}
-	if !utf8.Valid(text) {
-		return nil, &Error{Reason: "the text is not UTF-8"}
-	}
-	r := &reader{dec: json.NewDecoder(bytes.NewReader(text)), left: maxValues}
-	r.dec.UseNumber()
-	if err := r.value(reflect.TypeFor[Manifest](), ""); err != nil {
-		return nil, err
-	}
-	if _, err := r.dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, &Error{Reason: fmt.Sprintf("there is text after the end, at byte %d", r.dec.InputOffset())}
-	}
 	m := new(Manifest)
-	if err := json.Unmarshal(text, m); err != nil {
-		return nil, &Error{Reason: err.Error(), Err: err}
+	if err := Strict(text, m); err != nil {
+		return nil, err
 	}
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
 	return m, nil
 }
+
+// Strict reads JSON into the struct that v points to, as manifests are read: what
+// package json takes silently is an [*Error] with its place. Other files that must
+// mean the same to every reader use it too.
+func Strict(text []byte, v any) error {
+	if len(text) > MaxBytes {
+		return tooLong(len(text))
+	}
+	if !utf8.Valid(text) {
+		return &Error{Reason: "the text is not UTF-8"}
+	}
+	r := &reader{dec: json.NewDecoder(bytes.NewReader(text)), left: maxValues}
+	r.dec.UseNumber()
+	if err := r.value(reflect.TypeOf(v), ""); err != nil {
+		return err
+	}
+	if _, err := r.dec.Token(); !errors.Is(err, io.EOF) {
+		return &Error{Reason: fmt.Sprintf("there is text after the end, at byte %d", r.dec.InputOffset())}
+	}
+	if err := json.Unmarshal(text, v); err != nil {
+		return &Error{Reason: err.Error(), Err: err}
+	}
+	return nil
+}
+
+// textual are the types that package json writes as a string.
+var textual = reflect.TypeFor[encoding.TextUnmarshaler]()
 
 func tooLong(n int) error {
 	return &Error{Reason: fmt.Sprintf("the text has %d bytes; at most %d are allowed", n, MaxBytes)}
@@ -81,7 +95,7 @@ func (r *reader) value(t reflect.Type, path string) error {
 	}
 	switch v := tok.(type) {
 	case string:
-		if t.Kind() != reflect.String {
+		if t.Kind() != reflect.String && !reflect.PointerTo(t).Implements(textual) {
 			return wrong()
 		}
 	case bool:
@@ -195,6 +209,9 @@ func fits(n json.Number, t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		_, err := strconv.ParseInt(n.String(), 10, t.Bits())
+		return err == nil
+	case reflect.Uint, reflect.Uint64:
+		_, err := strconv.ParseUint(n.String(), 10, 64)
 		return err == nil
 	case reflect.Float32, reflect.Float64:
 		_, err := strconv.ParseFloat(n.String(), t.Bits())
