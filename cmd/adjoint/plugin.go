@@ -46,7 +46,7 @@ Every command exits with 0 when it did what it says, and with 1 and one line on 
 	p.BoolVar(&f.locked, "locked", false, "refuse plugins that the lock file does not pin")
 	p.StringArrayVar(&f.signedBy, "signed-by", nil, "refuse plugins that the key in `FILE` (or another one given so) has not signed")
 	cmd.AddCommand(
-		newPluginList(f), newPluginInspect(f), newPluginVerify(f), newPluginInstall(f), newPluginRemove(f), newPluginRun(f),
+		newPluginList(f), newPluginInspect(f), newPluginVerify(f), newPluginCertify(f), newPluginInstall(f), newPluginRemove(f), newPluginRun(f),
 		newPluginNew(), newPluginKeygen(), newPluginSign(),
 	)
 	return cmd

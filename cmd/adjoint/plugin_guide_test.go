@@ -34,6 +34,7 @@ func TestPluginGuide(t *testing.T) {
 		require.True(t, ok && strings.HasSuffix(name, ".go"), "a piece of Go begins with the name of its file")
 		script += "mkdir -p " + filepath.Dir(name) + "\ncat > " + name + " <<'END OF FILE'\n" + source + "END OF FILE\n"
 	}
+	script += "go vet ./...\n" // the pieces that no command runs
 	require.Greater(t, commands, 15)
 	cmd := exec.Command("bash", "-c", script)
 	cmd.Dir = dir
@@ -44,7 +45,7 @@ func TestPluginGuide(t *testing.T) {
 	require.NoError(t, err, string(out))
 	for _, want := range []string{
 		"kernel    square(x float32) -> y dtype(x) shape(x)", "y.npy: float32[3]", "dx = [  2.  16. -54.]", "[ 2.  4. -6.]",
-		"acme/demo 0.1.0: ok, locked", "signed acme/demo 0.1.0", "y = [1. 4. 9.]", "removed acme/demo 0.1.0",
+		"acme/demo 0.1.0: ok, locked", "checks passed, 0 failed", "signed acme/demo 0.1.0", "y = [1. 4. 9.]", "removed acme/demo 0.1.0",
 	} {
 		assert.Contains(t, string(out), want)
 	}

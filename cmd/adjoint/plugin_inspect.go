@@ -6,9 +6,11 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/adjoint-go/adjoint/plugins/certify"
 	"github.com/adjoint-go/adjoint/plugins/manifest"
 	"github.com/adjoint-go/adjoint/plugins/spec"
 	"github.com/adjoint-go/adjoint/plugins/store"
@@ -23,10 +25,13 @@ type inspection struct {
 	Lock     string             `json:"lock"`   // what the lock file thinks of it, in words
 	Signers  []string           `json:"signers"`
 	Manifest *manifest.Manifest `json:"manifest"`
+
+	Certificate *certify.Certificate `json:"certificate,omitempty"`
 }
 
 func newPluginInspect(f *pluginFlags) *cobra.Command {
 	var asJSON bool
+	var certificate string
 	cmd := &cobra.Command{
 		Use:   "inspect ORG/NAME[@VERSION] | PATH",
 		Short: "Show what a plugin brings: kernels, GPU sources, files and hashes; nothing is run",
@@ -45,6 +50,14 @@ It never runs the plugin. The GPU sources are printed whole: they are what the h
 			}
 			defer p.Close()
 			i := inspect(p, lock)
+			if certificate != "" {
+				if i.Certificate, err = certify.Read(certificate); err != nil {
+					return err
+				}
+				if err := i.Certificate.Matches(p); err != nil {
+					return fmt.Errorf("%s: %w", certificate, err)
+				}
+			}
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), i)
 			}
@@ -53,6 +66,7 @@ It never runs the plugin. The GPU sources are printed whole: they are what the h
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&certificate, "certificate", "", "show what the certificate in `FILE` says; that of another package is an error")
 	return cmd
 }
 
@@ -100,6 +114,9 @@ func (i *inspection) print(out io.Writer) {
 	say("lock      %s\n", i.Lock)
 	for _, s := range i.Signers {
 		say("signed by %s\n", s)
+	}
+	if c := i.Certificate; c != nil {
+		say("certified %s, on %s, %s\n", c.Summary(), c.System, c.Time.Format(time.DateOnly))
 	}
 	say("protocol  %s\n", strings.Trim(fmt.Sprint(m.Protocols), "[]"))
 	for _, platform := range m.Platforms() {
