@@ -216,3 +216,26 @@ func FuzzDescribe(f *testing.F) {
 		}
 	})
 }
+
+func FuzzInferShapeResponse(f *testing.F) {
+	b, _ := proto.Marshal(&InferShapeResponse{Outputs: []*TensorType{{Dtype: DType_FLOAT32, Shape: []int64{2, 3}}}})
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var w InferShapeResponse
+		if proto.Unmarshal(b, &w) != nil {
+			return
+		}
+		types, err := TypesFromWire(w.GetOutputs())
+		if err != nil {
+			return
+		}
+		for _, x := range types {
+			if n, err := x.Bytes(); err == nil {
+				require.GreaterOrEqual(t, n, 0)
+			}
+			back, err := TypeFromWire(TypeToWire(x))
+			require.NoError(t, err)
+			require.True(t, x.Equal(back))
+		}
+	})
+}
