@@ -2,11 +2,9 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -134,7 +132,9 @@ func TestTransforms(t *testing.T) {
 		sum := func(x *core.Array) *core.Array { return km(x, y).Sum() }
 		slope := core.Data[float64](grad.Of(sum)(x))
 		assert.Equal(t, slope, core.Data[float64](compile.Of(grad.Of(sum)).Call(x)))
-		each := func(x, y *core.Array) *core.Array { return grad.Of(func(x *core.Array) *core.Array { return km(x, y) })(x) }
+		each := func(x, y *core.Array) *core.Array {
+			return grad.Of(func(x *core.Array) *core.Array { return km(x, y) })(x)
+		}
 		assert.Equal(t, slope, core.Data[float64](vmap.Of(each)(x, y)))
 		for i := range slope {
 			const step = 1e-5
@@ -186,21 +186,4 @@ func TestRunByHand(t *testing.T) {
 		assert.Equal(t, 1, exit.ExitCode())
 		assert.Contains(t, string(text), "program is a kernel plugin (acme/geo 1.0.0): a host program starts it, it is not run by hand.")
 	}
-}
-
-// The kit's own tests, in Python.
-func TestKit(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
-	defer cancel()
-	root, err := source(ctx)
-	require.NoError(t, err)
-	kit := filepath.Join(root, "plugins", "python")
-	python, err := environment(ctx, filepath.Join(kit, "requirements.txt"))
-	require.NoError(t, err)
-	cmd := exec.CommandContext(ctx, python, "-B", "-W", "error::ResourceWarning", "-m", "unittest", "discover", "-s", "tests", "-t", ".")
-	cmd.Dir = kit
-	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
-	text, err := cmd.CombinedOutput()
-	require.NoError(t, err, string(text))
-	assert.Contains(t, string(text), "OK")
 }

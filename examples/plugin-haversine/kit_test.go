@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/adjoint-go/adjoint/plugins/kernelpb"
+)
+
+// python runs the kit's interpreter in the kit's folder.
+func python(t *testing.T, args ...string) (stdout []byte, err error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	root, err := source(ctx)
+	require.NoError(t, err)
+	kit := filepath.Join(root, "plugins", "python")
+	python, err := environment(ctx, filepath.Join(kit, "requirements.txt"))
+	require.NoError(t, err)
+	cmd := exec.CommandContext(ctx, python, append([]string{"-B"}, args...)...)
+	cmd.Dir = kit
+	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+	return cmd.Output()
+}
+
+// The kit's own tests, in Python.
+func TestKit(t *testing.T) {
+	_, err := python(t, "-W", "error::ResourceWarning", "-m", "unittest", "discover", "-s", "tests", "-t", ".")
+	var failed *exec.ExitError
+	if assert.NotErrorAs(t, err, &failed) {
+		require.NoError(t, err)
+		return
+	}
+	t.Log(string(failed.Stderr))
+}
+
+// All that the kit says is in the protocol, with the same numbers. The protocol may
+// have grown since.
+func TestKitSpeaksTheProtocol(t *testing.T) {
+	text, err := python(t, "-c", "import sys; from adjoint_plugin import kernel_pb2 as pb; sys.stdout.buffer.write(pb.DESCRIPTOR.serialized_pb)")
+	require.NoError(t, err)
+	theirs, ours := new(descriptorpb.FileDescriptorProto), protodesc.ToFileDescriptorProto(kernelpb.File_kernel_proto)
+	require.NoError(t, proto.Unmarshal(text, theirs))
+	assert.Equal(t, ours.GetPackage(), theirs.GetPackage())
+
+	ourMessages, ourValues := make(map[string]*descriptorpb.FieldDescriptorProto), make(map[string]int32)
+	for _, m := range ours.GetMessageType() {
+		for _, f := range m.GetField() {
+			ourMessages[m.GetName()+"."+f.GetName()] = f
+		}
+	}
+	for _, e := range ours.GetEnumType() {
+		for _, v := range e.GetValue() {
+			ourValues[e.GetName()+"."+v.GetName()] = v.GetNumber()
+		}
+	}
+	fields := 0
+	for _, m := range theirs.GetMessageType() {
+		for _, f := range m.GetField() {
+			name := m.GetName() + "." + f.GetName()
+			want := ourMessages[name]
+			assert.True(t, want.GetNumber() == f.GetNumber() && want.GetType() == f.GetType() && want.GetLabel() == f.GetLabel() &&
+				want.GetTypeName() == f.GetTypeName(), name)
+			fields++
+		}
+	}
+	assert.Greater(t, fields, 50)
+	for _, e := range theirs.GetEnumType() {
+		for _, v := range e.GetValue() {
+			want, ok := ourValues[e.GetName()+"."+v.GetName()]
+			assert.True(t, ok && want == v.GetNumber(), "%s.%s", e.GetName(), v.GetName())
+		}
+	}
+}
