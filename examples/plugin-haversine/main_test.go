@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/plugins"
+	"github.com/adjoint-go/adjoint/plugins/manifest"
 	"github.com/adjoint-go/adjoint/plugins/spec"
 	"github.com/adjoint-go/adjoint/transforms/compile"
 	"github.com/adjoint-go/adjoint/transforms/grad"
@@ -165,16 +168,32 @@ func TestTransforms(t *testing.T) {
 	})
 }
 
-// What the program prints and what it answers are the same description.
-func TestManifest(t *testing.T) {
-	p := load(t)
-	text, err := exec.CommandContext(t.Context(), p.Path(), "manifest").Output()
+// A package of the program is found, verified, copied and run like any other.
+func TestPackage(t *testing.T) {
+	loaded := load(t)
+	text, err := exec.CommandContext(t.Context(), loaded.Path(), "manifest").Output()
 	require.NoError(t, err)
-	about, err := spec.Decode(text)
+	alone, err := manifest.Decode(text)
 	require.NoError(t, err)
-	digest, err := about.Digest()
+	digest, err := alone.Describe().Digest()
 	require.NoError(t, err)
-	assert.Equal(t, p.Digest(), digest)
+	assert.Equal(t, loaded.Digest(), digest, "what it prints and what it answers are one description")
+
+	dir := t.TempDir()
+	home := filepath.Join(dir, "acme", "geo", "1.0.0", runtime.GOOS+"_"+runtime.GOARCH)
+	program := filepath.Join(home, runtime.GOOS+"_"+runtime.GOARCH, "geo")
+	require.NoError(t, os.MkdirAll(filepath.Dir(program), 0o700))
+	require.NoError(t, build(t.Context(), program))
+	require.NoError(t, os.WriteFile(filepath.Join(home, "NOTICE"), []byte("free"), 0o600))
+	require.NoError(t, exec.CommandContext(t.Context(), program, "manifest", home).Run())
+	reg, err := plugins.Open(plugins.Options{Dirs: []string{dir}, StartTimeout: startTimeout})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, reg.Close()) }()
+	p, err := reg.Load(t.Context(), "acme/geo@1.0.0")
+	require.NoError(t, err)
+	assert.NotEqual(t, program, p.Path(), "a private copy runs")
+	_, err = p.Run(t.Context(), "haversine", spec.Of([]int{2}, 1.0, 2), spec.Of([]int{2}, 3.0, 4))
+	require.NoError(t, err)
 }
 
 func TestRunByHand(t *testing.T) {

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 import os
 import runpy
 import signal
@@ -11,14 +10,11 @@ import sys
 import tempfile
 import threading
 
-from google.protobuf import json_format
-
-from . import secure, stdio
+from . import manifest, secure, stdio
 from .errors import DeclarationError
 from .server import Server
 
 CORE_VERSION = 1  # of go-plugin's protocol
-VERSION = 1  # of kernel.proto
 COOKIE = ("ADJOINT_PLUGIN_COOKIE", "d8f1e4f27c1b4c0e9a35c6d1b7e04f92")
 LINK = "ADJOINT_PLUGIN_LINK"
 MAX_SOCKET = 100  # bytes of a socket's path
@@ -32,20 +28,23 @@ def start(module):
 
 
 def main(plugin):
-    """Serves when a host started the program; `manifest` prints the description as
-    JSON. Run by hand, and with an argument that it does not know, it ends the process
+    """Serves when a host started the program; `manifest` prints the plugin.json of a
+    package that holds the program alone, and `manifest DIR` writes that of the package
+    in a folder. Run by hand, and with an argument that it does not know, it ends the process
     with status 1 and help on standard error."""
     out = stdio.guard()
     args = sys.argv[1:]
     try:
         plugin.validate()
         if args == ["manifest"]:
-            out.write(manifest(plugin))
+            out.write(manifest.alone(plugin, os.path.abspath(sys.argv[0])))
+        elif args[:1] == ["manifest"] and len(args) == 2:
+            manifest.package(plugin, args[1])
         elif args in ([], ["serve"]) and os.environ.get(COOKIE[0]) == COOKIE[1]:
             serve(plugin, out)
         else:
             sys.exit(_help(plugin))
-    except DeclarationError as e:
+    except (DeclarationError, OSError, ValueError) as e:
         sys.exit(str(e))
     out.flush()
 
@@ -56,27 +55,10 @@ def _help(plugin):
     lines += ["", "Kernels:"]
     for k in plugin.describe().kernels:
         lines.append(f"  {k.name}" + (f": {k.doc}" if k.doc else ""))
-    lines += ["", "Usage:", f"  {name} manifest   print the description of the plugin as JSON"]
+    lines += ["", "Usage:", f"  {name} manifest       print plugin.json for a package that holds this program alone"]
+    short = plugin.id.split("/")[1]
+    lines += [f"  {name} manifest DIR   write plugin.json for the package in DIR, whose programs are DIR/GOOS_GOARCH/{short}"]
     return "\n".join(lines)
-
-
-def manifest(plugin):
-    """Returns the description of the plugin as JSON, with a final newline."""
-
-    def kernel(k):
-        out = json_format.MessageToDict(k)
-        for i in out.get("inputs", ()):
-            i["dtypes"] = [d.lower() for d in i["dtypes"]]
-        if "vmap" in out:
-            out["vmap"] = "leading"
-        return out
-
-    about = plugin.describe()
-    out = {"id": about.id, "version": about.version}
-    if about.build:
-        out["build"] = about.build
-    out["kernels"] = [kernel(k) for k in about.kernels]
-    return json.dumps(out, indent=2, ensure_ascii=False) + "\n"
 
 
 def serve(plugin, out):
@@ -102,7 +84,7 @@ async def _serve(plugin, out):
             tls, der = secure.context(client)
             relay = await secure.relay(path, inner, tls)
             cert = base64.b64encode(der).decode().rstrip("=")
-        out.write(f"{CORE_VERSION}|{VERSION}|unix|{path}|grpc|{cert}\n")
+        out.write(f"{CORE_VERSION}|{manifest.PROTOCOL}|unix|{path}|grpc|{cert}\n")
         out.flush()
         await server.done.wait()
         await asyncio.sleep(0.01)  # for the answer to the last request

@@ -1,9 +1,12 @@
 """What an author may declare, and the mistakes that are found."""
 
+import hashlib
 import json
+import os
+import tempfile
 import unittest
 
-from adjoint_plugin import DeclarationError, Plugin, Source, Type, program
+from adjoint_plugin import DeclarationError, Plugin, Source, Type, manifest
 
 SAME = {"y": ("shape(x)", "dtype(x)")}
 
@@ -85,9 +88,19 @@ class Declarations(unittest.TestCase):
             deterministic=True,
             sources=[Source("metal", "z[0] = 1;", "size(x)", 64)],
         )
-        text = program.manifest(plugin)
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "program")
+            with open(path, "wb") as f:
+                f.write(b"abc")
+            text = manifest.alone(plugin, path)
         self.assertEqual(text[-1], "\n")
-        (about,) = json.loads(text)["kernels"]
+        whole = json.loads(text)
+        (about,) = whole.pop("kernels")
+        (program,) = whole.pop("executables").values()
+        (source,) = whole.pop("sources")
+        self.assertEqual(whole, {"format": 1, "id": "acme/test", "version": "1.0.0", "protocols": [1]})
+        self.assertEqual(program, {"path": "program", "size": 3, "sha256": hashlib.sha256(b"abc").hexdigest()})
+        self.assertEqual(source, {"kernel": "k", "backend": "metal", "sha256": hashlib.sha256(b"z[0] = 1;").hexdigest()})
         self.assertEqual(
             about,
             {
