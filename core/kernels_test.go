@@ -177,3 +177,20 @@ func TestThreadsChangeNoBit(t *testing.T) {
 		require.Equal(t, want, got, "%s threads", n)
 	}
 }
+
+// TestRoundsOfWork shares works of different numbers of parts, one at once after the
+// other: a thread that is late for one must not take a part of the next.
+func TestRoundsOfWork(t *testing.T) {
+	var all []*core.Array
+	for i := range 12 {
+		all = append(all, core.From(as32(wave((i*5%12+1)<<14))).Eval())
+	}
+	for range 6000 {
+		for _, x := range all {
+			x.Square().Eval().Free()
+		}
+	}
+	for _, x := range all {
+		assert.Equal(t, x.Square().Sum().Item(), x.Mul(x).Sum().Item())
+	}
+}

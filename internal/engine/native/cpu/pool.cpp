@@ -50,6 +50,9 @@ int wanted() {
 // A thread that finds no work for so many looks goes to sleep; about 50 µs.
 constexpr int looks = 2000;
 
+// The number of the next part while there is none to take.
+constexpr uint32_t closed = ~uint32_t(0);
+
 class Pool {
  public:
   explicit Pool(int n) {
@@ -68,11 +71,13 @@ class Pool {
     if (!lock.owns_lock()) {
       return false;
     }
-    part_.store(part, std::memory_order_relaxed);
-    job_.store(job, std::memory_order_relaxed);
-    count_.store((uint32_t)n, std::memory_order_relaxed);
+    // A thread that still looks at the last round must not take one of its tickets for
+    // a part of this one: they end before anything changes.
+    ticket_.store((uint64_t)++round_ << 32 | closed, std::memory_order_seq_cst);
+    part_.store(part, std::memory_order_release);
+    job_.store(job, std::memory_order_release);
+    count_.store((uint32_t)n, std::memory_order_release);
     left_.store(n, std::memory_order_relaxed);
-    round_++;
     ticket_.store((uint64_t)round_ << 32, std::memory_order_seq_cst);
     if (asleep_.load(std::memory_order_seq_cst) > 0) {
       rounds_.fetch_add(1);
@@ -91,12 +96,13 @@ class Pool {
     bool any = false;
     for (;;) {
       uint64_t t = ticket_.load(std::memory_order_acquire);
-      auto part = part_.load(std::memory_order_relaxed);
-      auto job = job_.load(std::memory_order_relaxed);
-      if ((uint32_t)t >= count_.load(std::memory_order_relaxed)) {
+      auto part = part_.load(std::memory_order_acquire);
+      auto job = job_.load(std::memory_order_acquire);
+      if ((uint32_t)t >= count_.load(std::memory_order_acquire)) {
         return any;
       }
-      // Success says that all of this belongs to one round.
+      // Success says that all of this belongs to one round: who sees anything of the
+      // next one sees that the tickets of this one have ended, too.
       if (!ticket_.compare_exchange_weak(t, t + 1, std::memory_order_acq_rel)) {
         continue;
       }
