@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,7 +14,10 @@ import (
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/plugins"
 	"github.com/adjoint-go/adjoint/plugins/kernelpb"
+	"github.com/adjoint-go/adjoint/transforms/grad"
 )
 
 // python runs the kit's interpreter in the kit's folder.
@@ -80,4 +84,26 @@ func TestKitSpeaksTheProtocol(t *testing.T) {
 			assert.True(t, ok && want == v.GetNumber(), "%s.%s", e.GetName(), v.GetName())
 		}
 	}
+}
+
+// The plugin in the guide works as the guide says.
+func TestTheGuide(t *testing.T) {
+	root, err := source(t.Context())
+	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join(root, "docs", "plugins.md"))
+	require.NoError(t, err)
+	blocks := regexp.MustCompile("(?s)```python\n# (\\w+\\.py)\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	require.Len(t, blocks, 1)
+	module := filepath.Join(t.TempDir(), blocks[0][1])
+	require.NoError(t, os.WriteFile(module, []byte(blocks[0][2]), 0o600))
+	reg, path := open(t)
+	require.NoError(t, pack(t.Context(), module, path))
+	p, err := reg.LoadFile(t.Context(), path)
+	require.NoError(t, err)
+	power, err := p.Kernel("power")
+	require.NoError(t, err)
+	cube, err := power.With(plugins.With{Attrs: map[string]any{"n": 3}})
+	require.NoError(t, err)
+	sum := func(x *core.Array) *core.Array { return cube.Call(x)[0].Sum() }
+	assert.Equal(t, []float32{3, 12, 27}, core.Data[float32](grad.Of(sum)(core.From([]float32{1, 2, -3}))))
 }

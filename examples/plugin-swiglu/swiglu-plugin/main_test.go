@@ -25,10 +25,8 @@ func TestHalves(t *testing.T) {
 		wide := core.Data[float32](core.From(all).View(d).AsType(core.Float32))
 		for i, want := range wide {
 			got := c.widen(all[i])
-			if want != want {
-				require.True(t, got != got, "%s %#x", d, i)
-				back := c.narrow(got)
-				require.True(t, c.widen(back) != c.widen(back), "%s %#x", d, i)
+			if nan := func(f float32) bool { return math.IsNaN(float64(f)) }; nan(want) {
+				require.True(t, nan(got) && nan(c.widen(c.narrow(got))), "%s %#x", d, i)
 				continue
 			}
 			require.Equal(t, math.Float32bits(want), math.Float32bits(got), "%s %#x", d, i)
