@@ -47,6 +47,21 @@ static bool flows(const array& a, size_t input, bool forward) {
   return input == 0 || !named(a, "Broadcast");
 }
 
+// rounds says whether a makes integers or truth values of numbers, which are constant
+// but at jumps, and keep no bits of theirs.
+static bool rounds(const array& a) {
+  std::string_view name = a.primitive().name();
+  for (std::string_view writer : {"View", "Quantize", "ToFP8"}) {
+    if (name.starts_with(writer)) {
+      return false;
+    }
+  }
+  auto results = a.outputs();
+  return !dynamic_cast<const Own*>(&a.primitive()) && std::none_of(results.begin(), results.end(), [](const array& o) {
+    return issubdtype(o.dtype(), mlx::core::inexact);
+  });
+}
+
 Tape::Tape(
     const std::vector<array>& outputs, const std::vector<array>& at, bool forward, const Ids& apart)
     : at_(at), forward_(forward) {
@@ -213,7 +228,7 @@ std::vector<std::optional<array>> Tape::pull(
     for (auto& o : results) {
       any = any || sum.count(o.id());
     }
-    if (!any) {
+    if (!any || rounds(a)) {
       continue;
     }
     auto s = a.primitive().stream();
@@ -269,7 +284,7 @@ std::vector<std::optional<array>> Tape::push(
       given.push_back(known.at(a.inputs()[i].id()));
     }
     auto results = a.outputs();
-    auto found = jvp_node(a, given, argnums);
+    auto found = rounds(a) ? std::vector<array>{} : jvp_node(a, given, argnums);
     follow_line(a, found);
     for (size_t i = 0; i < results.size(); i++) {
       known.insert({results[i].id(), i < found.size() ? found[i] : zeros_of(results[i])});
