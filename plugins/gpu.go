@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/adjoint-go/adjoint/core"
@@ -85,10 +86,23 @@ func (k *Kernel) onDevice(b spec.Backend, in []*core.Array, out []Type) []*core.
 		}
 		return results
 	}
+	in = elements(in)
 	if b == spec.Metal {
 		return g.metal().Call(g.launch, in...)
 	}
 	return g.cuda().Call(g.launch, in...)
+}
+
+// elements are the inputs with an axis where one has none: the engine passes what has
+// no axis as a reference, which a source cannot index as it does larger inputs.
+func elements(in []*core.Array) []*core.Array {
+	out := slices.Clone(in)
+	for i, a := range out {
+		if a.NDim() == 0 {
+			out[i] = a.Reshape(1)
+		}
+	}
+	return out
 }
 
 // gpuCall is what is compiled and how it is run.

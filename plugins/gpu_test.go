@@ -133,6 +133,21 @@ func TestMetalSourceRunsFromTheDescription(t *testing.T) {
 	assert.InDeltaSlice(t, []float32{3.3, 2.6}, got, 1e-5)
 }
 
+// What has no axis is passed as one element; it is an output without axes still.
+func TestGPUInputsWithoutAxes(t *testing.T) {
+	engine(t)
+	x, y := core.Scalar[float32](2), core.From([]float32{1, 2, 3}, 3)
+	in := []*core.Array{x, y}
+	got := elements(in)
+	assert.Equal(t, []int{1}, got[0].Shape())
+	assert.Same(t, y, got[1])
+	assert.Same(t, x, in[0], "what was given stays as it was")
+	g, err := bound(t, "shade", With{}).gpuCall(spec.Metal, typed(spec.Float32), typed(spec.Float32))
+	require.NoError(t, err)
+	assert.Equal(t, [3]int{1, 1, 1}, g.launch.Grid)
+	assert.Empty(t, g.launch.Outputs[0].Shape)
+}
+
 func TestGPUCallsThatAreRefused(t *testing.T) {
 	in := typed(spec.Float32, 2)
 	_, err := bound(t, "shade", With{}).gpuCall(spec.CUDA, in, in)

@@ -43,7 +43,7 @@ func TestMetalSources(t *testing.T) {
 	for _, name := range p.Kernels() {
 		k, err := p.Kernel(name)
 		require.NoError(t, err)
-		for _, shape := range [][]int{{1}, {7, 5}, {1000}, {0, 3}} {
+		for _, shape := range [][]int{{}, {1}, {7, 5}, {1000}, {0, 3}} {
 			in := make([]spec.Tensor, len(k.Spec().Inputs))
 			for i := range in {
 				in[i] = numbers(t, i, shape)
@@ -59,7 +59,7 @@ func TestMetalSources(t *testing.T) {
 			checked++
 		}
 	}
-	assert.Equal(t, 4, checked)
+	assert.Equal(t, 5, checked)
 }
 
 func numbers(t *testing.T, seed int, shape []int) spec.Tensor {

@@ -147,7 +147,8 @@ func (l Launch) Threads(n int) Launch {
 
 // Metal adds the body of a Metal kernel. The source is part of the manifest; it
 // is compiled and run by the host. Attributes are constants of their names in it:
-// int, float and bool; texts are left out.
+// int, float and bool; texts are left out. An input without axes is one element:
+// x[0].
 func (k *Kernel) Metal(source string, launch Launch) *Kernel {
 	return k.source(spec.Metal, source, launch)
 }

@@ -13,9 +13,11 @@ import (
 const hostThreads = 256
 
 // Metal returns the Metal source of a plugin's kernel as a [Kernel], and its
-// launch for inputs of these types and the initial values of its attributes. The types of the outputs follow from the
-// kernel's rules; for one without rules, which its plugin must be asked about,
-// they are given in out. ok is false if the kernel has no Metal source.
+// launch for inputs of these types and the initial values of its attributes. The
+// types of the outputs follow from the kernel's rules; for one without rules, which
+// its plugin must be asked about, they are given in out. ok is false if the kernel
+// has no Metal source. An input without axes is to be run as one of shape [1], as
+// the host does.
 func Metal(k spec.Kernel, in, out []spec.Type) (kernel Kernel, launch Launch, ok bool, err error) {
 	i := slices.IndexFunc(k.Sources, func(s spec.Source) bool { return s.Backend == spec.Metal })
 	if i < 0 {
@@ -85,9 +87,21 @@ func RunPlugin(ctx context.Context, k spec.Kernel, in []spec.Tensor, out []spec.
 	empty := make([]spec.Tensor, len(launch.Outputs))
 	for i, t := range launch.Outputs {
 		if n, err := t.Bytes(); err != nil || n > 0 {
-			return kernel.Run(ctx, launch, in...)
+			return kernel.Run(ctx, launch, elements(in)...)
 		}
 		empty[i] = spec.Tensor{Type: t, Data: []byte{}}
 	}
 	return empty, nil
+}
+
+// elements are the tensors with an axis where one has none: MLX passes what has no
+// axis as a reference, which cannot be indexed as the same kernel's larger inputs are.
+func elements(in []spec.Tensor) []spec.Tensor {
+	out := slices.Clone(in)
+	for i := range out {
+		if len(out[i].Shape) == 0 {
+			out[i].Shape = []int{1}
+		}
+	}
+	return out
 }

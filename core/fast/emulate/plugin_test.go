@@ -16,7 +16,7 @@ func TestPlugin(t *testing.T) {
 		Outputs: []spec.Output{{Name: "y", Shape: "shape(x)", DType: "dtype(x)"}},
 		Sources: []spec.Source{
 			{Backend: spec.CUDA, Code: "y[0] = 0;", Grid: []string{"1"}},
-			{Backend: spec.Metal, Code: "uint i = thread_position_in_grid.x + thread_position_in_grid.y * threads_per_grid.x;\ny[i] = s * x[i];", Grid: []string{"dim(x, 1)", "dim(x, 0)"}},
+			{Backend: spec.Metal, Code: "uint i = thread_position_in_grid.x + thread_position_in_grid.y * threads_per_grid.x;\ny[i] = s[0] * x[i];", Grid: []string{"dim(x, 1)", "dim(x, 0)"}},
 		},
 	}
 	x, s := spec.Of([]int{2, 3}, float32(1), 2, 3, 4, 5, 6), spec.Of(nil, float32(2))
@@ -25,6 +25,15 @@ func TestPlugin(t *testing.T) {
 	y, err := spec.Values[float32](out[0])
 	require.NoError(t, err)
 	assert.Equal(t, []float32{2, 4, 6, 8, 10, 12}, y)
+
+	// Without axes, an input is one element and the output has none either.
+	k.Sources[1].Grid = []string{"size(x)"}
+	three := spec.Of(nil, float32(3))
+	out, err = emulate.RunPlugin(t.Context(), k, []spec.Tensor{three, s}, nil)
+	require.NoError(t, err)
+	assert.Equal(t, []spec.Tensor{spec.Of(nil, float32(6))}, out)
+	assert.Empty(t, three.Shape, "what was given stays as it was")
+	k.Sources[1].Grid = []string{"dim(x, 1)", "dim(x, 0)"}
 
 	_, l, ok, err := emulate.Metal(k, []spec.Type{x.Type, s.Type}, nil)
 	require.NoError(t, err)
