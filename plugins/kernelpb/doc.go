@@ -10,7 +10,10 @@
 // inside them; the elements of a larger one lie in shared memory.
 //
 // To change the protocol, edit kernel.proto, adding only, and run go generate
-// with protoc, protoc-gen-go and protoc-gen-go-grpc on the PATH.
+// with protoc, protoc-gen-go and protoc-gen-go-grpc on the PATH, and a python3
+// that has the package grpcio-tools, in the version of grpcio in
+// plugins/python/requirements.txt: the author kit for Python has a copy.
 package kernelpb
 
 //go:generate protoc --go_out=. --go_opt=paths=source_relative --go-grpc_out=. --go-grpc_opt=paths=source_relative kernel.proto
+//go:generate python3 -m grpc_tools.protoc -I. --python_out=../python/adjoint_plugin kernel.proto

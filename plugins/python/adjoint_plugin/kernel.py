@@ -7,6 +7,7 @@ import numpy as np
 
 from . import kernel_pb2 as pb
 from .errors import DeclarationError, Refused
+from .sample import check_values, sample, text
 from .tensor import DTYPES, Type, number
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -25,7 +26,7 @@ class Source:
 class Kernel:
     """A declared kernel. Plugin.kernel makes it."""
 
-    def __init__(self, plugin, function, dtypes, outputs, infer, vjp, jvp, batch, deterministic, sources):
+    def __init__(self, plugin, function, dtypes, outputs, infer, vjp, jvp, batch, deterministic, sources, samples, values):
         self.plugin, self.name, self.function = plugin, function.__name__, function
         self.infer, self.vjp, self.jvp, self.batch = infer, vjp, jvp, batch
         self.deterministic, self.sources = deterministic, list(sources)
@@ -35,6 +36,7 @@ class Kernel:
             self._fail(f'the batch rule {batch!r} is not known; it is "leading" or absent')
         self._read_parameters()
         self._read_dtypes(dtypes)
+        self._read_samples(samples, values)
         self.outputs = {name: ("", "") for name in outputs} if infer else dict(outputs)
         if not self.outputs:
             self._fail("it has no output")
@@ -69,20 +71,37 @@ class Kernel:
                 if d not in DTYPES:
                     self._fail(f"input {name}: {d!r} is no dtype")
 
+    def _read_samples(self, samples, values):
+        self.samples, self.domains = [], dict.fromkeys(self.inputs, "")
+        for i, given in enumerate(samples):
+            try:
+                self.samples.append(sample(given, self.inputs, self.attrs))
+            except ValueError as e:
+                self._fail(f"sample {i}: {e}")
+        for name, numbers in dict(values).items():
+            if name not in self.inputs:
+                self._fail(f"values names {name!r}, which is no input")
+            try:
+                check_values(numbers)
+            except ValueError as e:
+                self._fail(f"the values of {name}: {e}")
+            self.domains[name] = numbers
+
     def describe(self):
         """Returns what a host is told."""
         return pb.Kernel(
             name=self.name,
             doc=" ".join((inspect.getdoc(self.function) or "").split("\n\n")[0].split()),
-            inputs=[pb.Input(name=n, dtypes=map(number, d)) for n, d in self.inputs.items()],
+            inputs=[pb.Input(name=n, dtypes=map(number, d), values=self.domains[n]) for n, d in self.inputs.items()],
             outputs=[pb.Output(name=n, shape=s, dtype=d) for n, (s, d) in self.outputs.items()],
             asks=self.infer is not None,
             vjp=self.vjp,
             jvp=self.jvp,
             vmap=pb.VMAP_LEADING if self.batch else pb.VMAP_NONE,
             deterministic=self.deterministic,
-            attrs=[pb.AttrSpec(name=n, kind=_KINDS[type(v)], initial=_text(v)) for n, v in self.attrs.items()],
+            attrs=[pb.AttrSpec(name=n, kind=_KINDS[type(v)], initial=text(v)) for n, v in self.attrs.items()],
             sources=[pb.Source(backend=s.backend, code=s.code, grid=s.grid, threads=s.threads) for s in self.sources],
+            samples=self.samples,
         )
 
     def values(self, wire):
@@ -128,7 +147,3 @@ class Kernel:
 
 def _tuple(results):
     return tuple(results) if isinstance(results, (tuple, list)) else (results,)
-
-
-def _text(value):
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0ckernel.proto\x12\x13\x61\x64joint.kernelpb.v1\"F\n\nTensorType\x12)\n\x05\x64type\x18\x01 \x01(\x0e\x32\x1a.adjoint.kernelpb.v1.DType\x12\r\n\x05shape\x18\x02 \x03(\x03\"\x80\x01\n\x06Tensor\x12-\n\x04type\x18\x01 \x01(\x0b\x32\x1f.adjoint.kernelpb.v1.TensorType\x12\x10\n\x06inline\x18\x02 \x01(\x0cH\x00\x12-\n\x06region\x18\x03 \x01(\x0b\x32\x1b.adjoint.kernelpb.v1.RegionH\x00\x42\x06\n\x04\x64\x61ta\"9\n\x06Region\x12\x0f\n\x07segment\x18\x01 \x01(\x04\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0e\n\x06length\x18\x03 \x01(\x04\"G\n\x14\x41ttachSegmentRequest\x12\x0f\n\x07segment\x18\x01 \x01(\x04\x12\x0c\n\x04size\x18\x02 \x01(\x04\x12\x10\n\x08writable\x18\x03 \x01(\x08\"B\n\x15\x41ttachSegmentResponse\x12)\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x1a.adjoint.kernelpb.v1.Error\"\'\n\x14\x44\x65tachSegmentRequest\x12\x0f\n\x07segment\x18\x01 \x01(\x04\"B\n\x15\x44\x65tachSegmentResponse\x12)\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x1a.adjoint.kernelpb.v1.Error\"\x11\n\x0f\x44\x65scribeRequest\"l\n\x10\x44\x65scribeResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05\x62uild\x18\x03 \x01(\t\x12,\n\x07kernels\x18\x04 \x03(\x0b\x32\x1b.adjoint.kernelpb.v1.Kernel\"\xc1\x02\n\x06Kernel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03\x64oc\x18\x02 \x01(\t\x12*\n\x06inputs\x18\x03 \x03(\x0b\x32\x1a.adjoint.kernelpb.v1.Input\x12,\n\x07outputs\x18\x04 \x03(\x0b\x32\x1b.adjoint.kernelpb.v1.Output\x12\x0c\n\x04\x61sks\x18\x05 \x01(\x08\x12\x0b\n\x03vjp\x18\x06 \x01(\t\x12\x0b\n\x03jvp\x18\x07 \x01(\t\x12\'\n\x04vmap\x18\x08 \x01(\x0e\x32\x19.adjoint.kernelpb.v1.VMap\x12\x15\n\rdeterministic\x18\t \x01(\x08\x12,\n\x07sources\x18\n \x03(\x0b\x32\x1b.adjoint.kernelpb.v1.Source\x12,\n\x05\x61ttrs\x18\x0b \x03(\x0b\x32\x1d.adjoint.kernelpb.v1.AttrSpec\"7\n\x08\x41ttrSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0f\n\x07initial\x18\x03 \x01(\t\"_\n\x04\x41ttr\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x03int\x18\x02 \x01(\x03H\x00\x12\x0f\n\x05\x66loat\x18\x03 \x01(\x01H\x00\x12\x0e\n\x04\x62ool\x18\x04 \x01(\x08H\x00\x12\x10\n\x06string\x18\x05 \x01(\tH\x00\x42\x07\n\x05value\"A\n\x05Input\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x06\x64types\x18\x02 \x03(\x0e\x32\x1a.adjoint.kernelpb.v1.DType\"4\n\x06Output\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x01(\t\x12\r\n\x05\x64type\x18\x03 \x01(\t\"F\n\x06Source\x12\x0f\n\x07\x62\x61\x63kend\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0c\n\x04grid\x18\x03 \x03(\t\x12\x0f\n\x07threads\x18\x04 \x01(\x05\"~\n\x11InferShapeRequest\x12\x0e\n\x06kernel\x18\x01 \x01(\t\x12/\n\x06inputs\x18\x02 \x03(\x0b\x32\x1f.adjoint.kernelpb.v1.TensorType\x12(\n\x05\x61ttrs\x18\x03 \x03(\x0b\x32\x19.adjoint.kernelpb.v1.Attr\"q\n\x12InferShapeResponse\x12\x30\n\x07outputs\x18\x01 \x03(\x0b\x32\x1f.adjoint.kernelpb.v1.TensorType\x12)\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1a.adjoint.kernelpb.v1.Error\"\xc3\x01\n\nRunRequest\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x0e\n\x06kernel\x18\x02 \x01(\t\x12+\n\x06inputs\x18\x03 \x03(\x0b\x32\x1b.adjoint.kernelpb.v1.Tensor\x12,\n\x07outputs\x18\x04 \x03(\x0b\x32\x1b.adjoint.kernelpb.v1.Tensor\x12\x12\n\ntimeout_us\x18\x05 \x01(\x03\x12(\n\x05\x61ttrs\x18\x06 \x03(\x0b\x32\x19.adjoint.kernelpb.v1.Attr\"f\n\x0bRunResponse\x12,\n\x07outputs\x18\x01 \x03(\x0b\x32\x1b.adjoint.kernelpb.v1.Tensor\x12)\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1a.adjoint.kernelpb.v1.Error\"\x1d\n\rCancelRequest\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\"\x10\n\x0e\x43\x61ncelResponse\"A\n\x05\x45rror\x12\'\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x19.adjoint.kernelpb.v1.Code\x12\x0f\n\x07message\x18\x02 \x01(\t*\xc6\x01\n\x05\x44Type\x12\x15\n\x11\x44TYPE_UNSPECIFIED\x10\x00\x12\x08\n\x04\x42OOL\x10\x01\x12\t\n\x05UINT8\x10\x02\x12\n\n\x06UINT16\x10\x03\x12\n\n\x06UINT32\x10\x04\x12\n\n\x06UINT64\x10\x05\x12\x08\n\x04INT8\x10\x06\x12\t\n\x05INT16\x10\x07\x12\t\n\x05INT32\x10\x08\x12\t\n\x05INT64\x10\t\x12\x0b\n\x07\x46LOAT16\x10\n\x12\x0c\n\x08\x42\x46LOAT16\x10\x0b\x12\x0b\n\x07\x46LOAT32\x10\x0c\x12\x0b\n\x07\x46LOAT64\x10\r\x12\r\n\tCOMPLEX64\x10\x0e*\'\n\x04VMap\x12\r\n\tVMAP_NONE\x10\x00\x12\x10\n\x0cVMAP_LEADING\x10\x01*R\n\x04\x43ode\x12\x14\n\x10\x43ODE_UNSPECIFIED\x10\x00\x12\n\n\x06\x46\x41ILED\x10\x01\x12\x0c\n\x08PANICKED\x10\x02\x12\r\n\tCANCELLED\x10\x03\x12\x0b\n\x07REFUSED\x10\x04\x32\xae\x04\n\x07Kernels\x12W\n\x08\x44\x65scribe\x12$.adjoint.kernelpb.v1.DescribeRequest\x1a%.adjoint.kernelpb.v1.DescribeResponse\x12]\n\nInferShape\x12&.adjoint.kernelpb.v1.InferShapeRequest\x1a\'.adjoint.kernelpb.v1.InferShapeResponse\x12\x66\n\rAttachSegment\x12).adjoint.kernelpb.v1.AttachSegmentRequest\x1a*.adjoint.kernelpb.v1.AttachSegmentResponse\x12\x66\n\rDetachSegment\x12).adjoint.kernelpb.v1.DetachSegmentRequest\x1a*.adjoint.kernelpb.v1.DetachSegmentResponse\x12H\n\x03Run\x12\x1f.adjoint.kernelpb.v1.RunRequest\x1a .adjoint.kernelpb.v1.RunResponse\x12Q\n\x06\x43\x61ncel\x12\".adjoint.kernelpb.v1.CancelRequest\x1a#.adjoint.kernelpb.v1.CancelResponseB0Z.github.com/adjoint-go/adjoint/plugins/kernelpbb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0ckernel.proto\x12\x13\x61\x64joint.kernelpb.v1\"F\n\nTensorType\x12)\n\x05\x64type\x18\x01 \x01(\x0e\x32\x1a.adjoint.kernelpb.v1.DType\x12\r\n\x05shape\x18\x02 \x03(\x03\"\x80\x01\n\x06Tensor\x12-\n\x04type\x18\x01 \x01(\x0b\x32\x1f.adjoint.kernelpb.v1.TensorType\x12\x10\n\x06inline\x18\x02 \x01(\x0cH\x00\x12-\n\x06region\x18\x03 \x01(\x0b\x32\x1b.adjoint.kernelpb.v1.RegionH\x00\x42\x06\n\x04\x64\x61ta\"9\n\x06Region\x12\x0f\n\x07segment\x18\x01 \x01(\x04\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0e\n\x06length\x18\x03 \x01(\x04\"G\n\x14\x41ttachSegmentRequest\x12\x0f\n\x07segment\x18\x01 \x01(\x04\x12\x0c\n\x04size\x18\x02 \x01(\x04\x12\x10\n\x08writable\x18\x03 \x01(\x08\"B\n\x15\x41ttachSegmentResponse\x12)\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x1a.adjoint.kernelpb.v1.Error\"\'\n\x14\x44\x65tachSegmentRequest\x12\x0f\n\x07segment\x18\x01 \x01(\x04\"B\n\x15\x44\x65tachSegmentResponse\x12)\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x1a.adjoint.kernelpb.v1.Error\"\x11\n\x0f\x44\x65scribeRequest\"l\n\x10\x44\x65scribeResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05\x62uild\x18\x03 \x01(\t\x12,\n\x07kernels\x18\x04 \x03(\x0b\x32\x1b.adjoint.kernelpb.v1.Kernel\"\xef\x02\n\x06Kernel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03\x64oc\x18\x02 \x01(\t\x12*\n\x06inputs\x18\x03 \x03(\x0b\x32\x1a.adjoint.kernelpb.v1.Input\x12,\n\x07outputs\x18\x04 \x03(\x0b\x32\x1b.adjoint.kernelpb.v1.Output\x12\x0c\n\x04\x61sks\x18\x05 \x01(\x08\x12\x0b\n\x03vjp\x18\x06 \x01(\t\x12\x0b\n\x03jvp\x18\x07 \x01(\t\x12\'\n\x04vmap\x18\x08 \x01(\x0e\x32\x19.adjoint.kernelpb.v1.VMap\x12\x15\n\rdeterministic\x18\t \x01(\x08\x12,\n\x07sources\x18\n \x03(\x0b\x32\x1b.adjoint.kernelpb.v1.Source\x12,\n\x05\x61ttrs\x18\x0b \x03(\x0b\x32\x1d.adjoint.kernelpb.v1.AttrSpec\x12,\n\x07samples\x18\x0c \x03(\x0b\x32\x1b.adjoint.kernelpb.v1.Sample\"\x99\x01\n\x06Sample\x12*\n\x06shapes\x18\x01 \x03(\x0b\x32\x1a.adjoint.kernelpb.v1.Shape\x12\x35\n\x05\x61ttrs\x18\x02 \x03(\x0b\x32&.adjoint.kernelpb.v1.Sample.AttrsEntry\x1a,\n\nAttrsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x16\n\x05Shape\x12\r\n\x05sizes\x18\x01 \x03(\x03\"7\n\x08\x41ttrSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0f\n\x07initial\x18\x03 \x01(\t\"_\n\x04\x41ttr\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x03int\x18\x02 \x01(\x03H\x00\x12\x0f\n\x05\x66loat\x18\x03 \x01(\x01H\x00\x12\x0e\n\x04\x62ool\x18\x04 \x01(\x08H\x00\x12\x10\n\x06string\x18\x05 \x01(\tH\x00\x42\x07\n\x05value\"Q\n\x05Input\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x06\x64types\x18\x02 \x03(\x0e\x32\x1a.adjoint.kernelpb.v1.DType\x12\x0e\n\x06values\x18\x03 \x01(\t\"4\n\x06Output\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x01(\t\x12\r\n\x05\x64type\x18\x03 \x01(\t\"F\n\x06Source\x12\x0f\n\x07\x62\x61\x63kend\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0c\n\x04grid\x18\x03 \x03(\t\x12\x0f\n\x07threads\x18\x04 \x01(\x05\"~\n\x11InferShapeRequest\x12\x0e\n\x06kernel\x18\x01 \x01(\t\x12/\n\x06inputs\x18\x02 \x03(\x0b\x32\x1f.adjoint.kernelpb.v1.TensorType\x12(\n\x05\x61ttrs\x18\x03 \x03(\x0b\x32\x19.adjoint.kernelpb.v1.Attr\"q\n\x12InferShapeResponse\x12\x30\n\x07outputs\x18\x01 \x03(\x0b\x32\x1f.adjoint.kernelpb.v1.TensorType\x12)\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1a.adjoint.kernelpb.v1.Error\"\xc3\x01\n\nRunRequest\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x0e\n\x06kernel\x18\x02 \x01(\t\x12+\n\x06inputs\x18\x03 \x03(\x0b\x32\x1b.adjoint.kernelpb.v1.Tensor\x12,\n\x07outputs\x18\x04 \x03(\x0b\x32\x1b.adjoint.kernelpb.v1.Tensor\x12\x12\n\ntimeout_us\x18\x05 \x01(\x03\x12(\n\x05\x61ttrs\x18\x06 \x03(\x0b\x32\x19.adjoint.kernelpb.v1.Attr\"f\n\x0bRunResponse\x12,\n\x07outputs\x18\x01 \x03(\x0b\x32\x1b.adjoint.kernelpb.v1.Tensor\x12)\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1a.adjoint.kernelpb.v1.Error\"\x1d\n\rCancelRequest\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\"\x10\n\x0e\x43\x61ncelResponse\"A\n\x05\x45rror\x12\'\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x19.adjoint.kernelpb.v1.Code\x12\x0f\n\x07message\x18\x02 \x01(\t*\xc6\x01\n\x05\x44Type\x12\x15\n\x11\x44TYPE_UNSPECIFIED\x10\x00\x12\x08\n\x04\x42OOL\x10\x01\x12\t\n\x05UINT8\x10\x02\x12\n\n\x06UINT16\x10\x03\x12\n\n\x06UINT32\x10\x04\x12\n\n\x06UINT64\x10\x05\x12\x08\n\x04INT8\x10\x06\x12\t\n\x05INT16\x10\x07\x12\t\n\x05INT32\x10\x08\x12\t\n\x05INT64\x10\t\x12\x0b\n\x07\x46LOAT16\x10\n\x12\x0c\n\x08\x42\x46LOAT16\x10\x0b\x12\x0b\n\x07\x46LOAT32\x10\x0c\x12\x0b\n\x07\x46LOAT64\x10\r\x12\r\n\tCOMPLEX64\x10\x0e*\'\n\x04VMap\x12\r\n\tVMAP_NONE\x10\x00\x12\x10\n\x0cVMAP_LEADING\x10\x01*R\n\x04\x43ode\x12\x14\n\x10\x43ODE_UNSPECIFIED\x10\x00\x12\n\n\x06\x46\x41ILED\x10\x01\x12\x0c\n\x08PANICKED\x10\x02\x12\r\n\tCANCELLED\x10\x03\x12\x0b\n\x07REFUSED\x10\x04\x32\xae\x04\n\x07Kernels\x12W\n\x08\x44\x65scribe\x12$.adjoint.kernelpb.v1.DescribeRequest\x1a%.adjoint.kernelpb.v1.DescribeResponse\x12]\n\nInferShape\x12&.adjoint.kernelpb.v1.InferShapeRequest\x1a\'.adjoint.kernelpb.v1.InferShapeResponse\x12\x66\n\rAttachSegment\x12).adjoint.kernelpb.v1.AttachSegmentRequest\x1a*.adjoint.kernelpb.v1.AttachSegmentResponse\x12\x66\n\rDetachSegment\x12).adjoint.kernelpb.v1.DetachSegmentRequest\x1a*.adjoint.kernelpb.v1.DetachSegmentResponse\x12H\n\x03Run\x12\x1f.adjoint.kernelpb.v1.RunRequest\x1a .adjoint.kernelpb.v1.RunResponse\x12Q\n\x06\x43\x61ncel\x12\".adjoint.kernelpb.v1.CancelRequest\x1a#.adjoint.kernelpb.v1.CancelResponseB0Z.github.com/adjoint-go/adjoint/plugins/kernelpbb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,12 +32,14 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kernel_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z.github.com/adjoint-go/adjoint/plugins/kernelpb'
-  _globals['_DTYPE']._serialized_start=2011
-  _globals['_DTYPE']._serialized_end=2209
-  _globals['_VMAP']._serialized_start=2211
-  _globals['_VMAP']._serialized_end=2250
-  _globals['_CODE']._serialized_start=2252
-  _globals['_CODE']._serialized_end=2334
+  _globals['_SAMPLE_ATTRSENTRY']._loaded_options = None
+  _globals['_SAMPLE_ATTRSENTRY']._serialized_options = b'8\001'
+  _globals['_DTYPE']._serialized_start=2253
+  _globals['_DTYPE']._serialized_end=2451
+  _globals['_VMAP']._serialized_start=2453
+  _globals['_VMAP']._serialized_end=2492
+  _globals['_CODE']._serialized_start=2494
+  _globals['_CODE']._serialized_end=2576
   _globals['_TENSORTYPE']._serialized_start=37
   _globals['_TENSORTYPE']._serialized_end=107
   _globals['_TENSOR']._serialized_start=110
@@ -57,31 +59,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DESCRIBERESPONSE']._serialized_start=568
   _globals['_DESCRIBERESPONSE']._serialized_end=676
   _globals['_KERNEL']._serialized_start=679
-  _globals['_KERNEL']._serialized_end=1000
-  _globals['_ATTRSPEC']._serialized_start=1002
-  _globals['_ATTRSPEC']._serialized_end=1057
-  _globals['_ATTR']._serialized_start=1059
-  _globals['_ATTR']._serialized_end=1154
-  _globals['_INPUT']._serialized_start=1156
-  _globals['_INPUT']._serialized_end=1221
-  _globals['_OUTPUT']._serialized_start=1223
-  _globals['_OUTPUT']._serialized_end=1275
-  _globals['_SOURCE']._serialized_start=1277
-  _globals['_SOURCE']._serialized_end=1347
-  _globals['_INFERSHAPEREQUEST']._serialized_start=1349
-  _globals['_INFERSHAPEREQUEST']._serialized_end=1475
-  _globals['_INFERSHAPERESPONSE']._serialized_start=1477
-  _globals['_INFERSHAPERESPONSE']._serialized_end=1590
-  _globals['_RUNREQUEST']._serialized_start=1593
-  _globals['_RUNREQUEST']._serialized_end=1788
-  _globals['_RUNRESPONSE']._serialized_start=1790
-  _globals['_RUNRESPONSE']._serialized_end=1892
-  _globals['_CANCELREQUEST']._serialized_start=1894
-  _globals['_CANCELREQUEST']._serialized_end=1923
-  _globals['_CANCELRESPONSE']._serialized_start=1925
-  _globals['_CANCELRESPONSE']._serialized_end=1941
-  _globals['_ERROR']._serialized_start=1943
-  _globals['_ERROR']._serialized_end=2008
-  _globals['_KERNELS']._serialized_start=2337
-  _globals['_KERNELS']._serialized_end=2895
+  _globals['_KERNEL']._serialized_end=1046
+  _globals['_SAMPLE']._serialized_start=1049
+  _globals['_SAMPLE']._serialized_end=1202
+  _globals['_SAMPLE_ATTRSENTRY']._serialized_start=1158
+  _globals['_SAMPLE_ATTRSENTRY']._serialized_end=1202
+  _globals['_SHAPE']._serialized_start=1204
+  _globals['_SHAPE']._serialized_end=1226
+  _globals['_ATTRSPEC']._serialized_start=1228
+  _globals['_ATTRSPEC']._serialized_end=1283
+  _globals['_ATTR']._serialized_start=1285
+  _globals['_ATTR']._serialized_end=1380
+  _globals['_INPUT']._serialized_start=1382
+  _globals['_INPUT']._serialized_end=1463
+  _globals['_OUTPUT']._serialized_start=1465
+  _globals['_OUTPUT']._serialized_end=1517
+  _globals['_SOURCE']._serialized_start=1519
+  _globals['_SOURCE']._serialized_end=1589
+  _globals['_INFERSHAPEREQUEST']._serialized_start=1591
+  _globals['_INFERSHAPEREQUEST']._serialized_end=1717
+  _globals['_INFERSHAPERESPONSE']._serialized_start=1719
+  _globals['_INFERSHAPERESPONSE']._serialized_end=1832
+  _globals['_RUNREQUEST']._serialized_start=1835
+  _globals['_RUNREQUEST']._serialized_end=2030
+  _globals['_RUNRESPONSE']._serialized_start=2032
+  _globals['_RUNRESPONSE']._serialized_end=2134
+  _globals['_CANCELREQUEST']._serialized_start=2136
+  _globals['_CANCELREQUEST']._serialized_end=2165
+  _globals['_CANCELRESPONSE']._serialized_start=2167
+  _globals['_CANCELRESPONSE']._serialized_end=2183
+  _globals['_ERROR']._serialized_start=2185
+  _globals['_ERROR']._serialized_end=2250
+  _globals['_KERNELS']._serialized_start=2579
+  _globals['_KERNELS']._serialized_end=3137
 # @@protoc_insertion_point(module_scope)

@@ -22,7 +22,9 @@ class Plugin:
         if not _VERSION.fullmatch(version):
             raise DeclarationError(id, f"the version {version!r} is not of the form 1.2.3")
 
-    def kernel(self, *, dtypes, outputs, infer=None, vjp="", jvp="", batch="", deterministic=False, sources=()):
+    def kernel(
+        self, *, dtypes, outputs, infer=None, vjp="", jvp="", batch="", deterministic=False, sources=(), samples=(), values=()
+    ):
         """Makes a kernel of the function that follows, which stays as it is.
 
         The function's positional parameters are the inputs, numpy arrays that cannot
@@ -53,10 +55,18 @@ class Plugin:
             promises that equal inputs give equal bits.
         sources
             GPU code, a Source each.
+        samples
+            examples of inputs, with which `adjoint plugin certify` tries the kernel. They
+            are needed where not all shapes fit each other. Each is a dict of a shape per
+            input, and of values of attributes, which are the defaults otherwise:
+            {"x": (64, 32), "y": (32, 8), "scale": 0.5}.
+        values
+            a dict of the numbers that inputs are for, where not any will do: an interval
+            as "0.1..4", or "spd" for symmetric positive definite matrices.
         """
 
         def declare(function):
-            k = Kernel(self.id, function, dtypes, outputs, infer, vjp, jvp, batch, deterministic, sources)
+            k = Kernel(self.id, function, dtypes, outputs, infer, vjp, jvp, batch, deterministic, sources, samples, values)
             if k.name in self.kernels:
                 raise DeclarationError(self.id, "declared twice; kernel names must be unique", k.name)
             self.kernels[k.name] = k

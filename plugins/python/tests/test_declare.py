@@ -54,6 +54,23 @@ class Declarations(unittest.TestCase):
         self.refuses("its vjp none is no kernel", declared(vjp="none").validate)
         self.refuses("its vjp k has 1 inputs and 1 outputs; it needs 2 and 1", declared(vjp="k").validate)
 
+    def test_mistakes_in_samples(self):
+        def k(x, *, n=1):
+            return x
+
+        def sampled(given):
+            return lambda: declared(k, samples=[{"x": ()}, given])
+
+        self.refuses("kernel k: sample 1: it is 'x'; it must be a dict", sampled("x"))
+        self.refuses("sample 1: there is no input or attribute 'y'", sampled({"x": (1,), "y": (1,)}))
+        self.refuses("sample 1: it gives no shape to input x", sampled({"n": 2}))
+        for shape in "4x3", 4, (2, -1), (2.0,), (True,):
+            self.refuses("sample 1: the shape of x is .*; it must be a tuple of sizes", sampled({"x": shape}))
+        self.refuses("sample 1: attribute n is 2.0; it must be of type int", sampled({"x": (1,), "n": 2.0}))
+        self.refuses("values names 'n', which is no input", lambda: declared(k, values={"n": "0..1"}))
+        for numbers in "", "any", "1", "2..1", "0..inf", "nan..1", "a..b", 1, None:
+            self.refuses('the values of x: .* is neither "LOW..HIGH" nor "spd"', lambda: declared(k, values={"x": numbers}))
+
     def test_rules_have_the_same_attributes(self):
         def k(x, *, n=1):
             return x
@@ -87,6 +104,8 @@ class Declarations(unittest.TestCase):
             batch="leading",
             deterministic=True,
             sources=[Source("metal", "z[0] = 1;", "size(x)", 64)],
+            samples=[{"x": (2, 3), "y": ()}, {"y": [0], "x": (1,), "f": 1.5, "b": False}],
+            values={"x": "-0.5..2"},
         )
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "program")
@@ -106,7 +125,7 @@ class Declarations(unittest.TestCase):
             {
                 "name": "k",
                 "doc": "In one sentence.",
-                "inputs": [{"name": "x", "dtypes": ["float32", "bfloat16"]}, {"name": "y", "dtypes": ["bool"]}],
+                "inputs": [{"name": "x", "dtypes": ["float32", "bfloat16"], "values": "-0.5..2"}, {"name": "y", "dtypes": ["bool"]}],
                 "outputs": [{"name": "y", "shape": "shape(x)", "dtype": "dtype(x)"}],
                 "attrs": [
                     {"name": "n", "kind": "int", "initial": "-3"},
@@ -117,6 +136,7 @@ class Declarations(unittest.TestCase):
                 "vmap": "leading",
                 "deterministic": True,
                 "sources": [{"backend": "metal", "code": "z[0] = 1;", "grid": ["size(x)"], "threads": 64}],
+                "samples": [{"shapes": [[2, 3], []]}, {"shapes": [[1], [0]], "attrs": {"f": "1.5", "b": "false"}}],
             },
         )
 
