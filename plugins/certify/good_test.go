@@ -16,7 +16,7 @@ func good() *sdk.Plugin {
 
 	matrices := func(k *sdk.Kernel) *sdk.Kernel { return k.In("a", sdk.Float32).In("b", sdk.Float32) }
 	matrices(p.Kernel("matmul")).Out("c", "[dim(a, 0), dim(b, 1)]", "dtype(a)").
-		Sample("a", "4x3", "b", "3x2").Sample("a", "16x8", "b", "8x32").
+		Sample("a", "4x3", "b", "3x2").Sample("a", "16x8", "b", "8x32").Sample("a", "4x3", "b", "3x0").
 		CPU(func(c *sdk.Call) error {
 			if c.In(0).Shape[1] != c.In(1).Shape[0] {
 				return errors.New("the inner axes differ")
