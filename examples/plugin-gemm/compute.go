@@ -18,6 +18,9 @@ func compute(inputs []string, outputs []output) func(*sdk.Call) error {
 			for n, term := range out.terms {
 				left, right := slices.Index(inputs, term.left.input), slices.Index(inputs, term.right.input)
 				l, r := matrices(c.In(left), c.F32In(left)), matrices(c.In(right), c.F32In(right))
+				if l == nil || r == nil {
+					continue // their product is zero, as the output is
+				}
 				for i := range into {
 					if c.Err() != nil {
 						return c.Err()
@@ -30,7 +33,7 @@ func compute(inputs []string, outputs []output) func(*sdk.Call) error {
 	}
 }
 
-// matrices are the entries of a batch. One without elements is left out.
+// matrices are the entries of a batch, nil if they have no elements.
 func matrices(t sdk.Tensor, data []float32) []blas32.General {
 	if len(data) == 0 {
 		return nil

@@ -28,7 +28,7 @@ func declare() *sdk.Plugin {
 			k.Out(name, "", "")
 		}
 		metal, cuda := sources(outputs)
-		grid := sdk.Grid(threads(outputs), "1", "size(a) / (dim(a, -2) * dim(a, -1))").Threads(tile * tile)
+		grid := sdk.Grid(threads(outputs), "1", entries(in[0], in[1])).Threads(tile * tile)
 		return k.Metal(metal, grid).CUDA(cuda, grid)
 	}
 	av, atb := matrix{"a", false}, matrix{"a", true}
@@ -36,7 +36,10 @@ func declare() *sdk.Plugin {
 
 	kernel("gemm_av", "c = a v, of matrices (m, k) and (k, n).", []string{"a", "v"}, []string{"c"}, avTypes,
 		output{"c", []product{{av, v}}}).
-		VJP("gemm_av_vjp").JVP("gemm_av_jvp")
+		VJP("gemm_av_vjp").JVP("gemm_av_jvp").
+		Sample("a", "1x1", "v", "1x1").Sample("a", "4x3", "v", "3x2").
+		Sample("a", "17x33", "v", "33x5").Sample("a", "2x5x18", "v", "2x18x3").
+		Sample("a", "2x0x3", "v", "2x3x2").Sample("a", "2x4x3", "v", "2x3x0")
 	kernel("gemm_av_vjp", "The gradients of gemm_av: da = dc vᵀ and dv = aᵀ dc.",
 		[]string{"a", "v", "dc"}, []string{"da", "dv"}, gradients(avTypes),
 		output{"da", []product{{matrix{"dc", false}, matrix{"v", true}}}},
@@ -47,7 +50,10 @@ func declare() *sdk.Plugin {
 
 	kernel("gemm_at_b", "z = aᵀ b, of matrices (m, k) and (m, n).", []string{"a", "b"}, []string{"z"}, atbTypes,
 		output{"z", []product{{atb, b}}}).
-		VJP("gemm_at_b_vjp").JVP("gemm_at_b_jvp")
+		VJP("gemm_at_b_vjp").JVP("gemm_at_b_jvp").
+		Sample("a", "1x1", "b", "1x1").Sample("a", "4x3", "b", "4x2").
+		Sample("a", "17x33", "b", "17x5").Sample("a", "2x18x5", "b", "2x18x3").
+		Sample("a", "2x3x0", "b", "2x3x4").Sample("a", "2x3x4", "b", "2x3x0")
 	kernel("gemm_at_b_vjp", "The gradients of gemm_at_b: da = b dzᵀ and db = a dz.",
 		[]string{"a", "b", "dz"}, []string{"da", "db"}, gradients(atbTypes),
 		output{"da", []product{{b, matrix{"dz", true}}}},

@@ -31,6 +31,13 @@ func threads(outputs []output) string {
 	return fmt.Sprintf("%d * (%s)", tile*tile, strings.Join(tiles, " + "))
 }
 
+// entries is the rule for the size of the batch. Where there is anything to compute,
+// one of the first two inputs has elements; the other may have none.
+func entries(a, b string) string {
+	of := func(x string) string { return fmt.Sprintf("size(%[1]s) / max(1, dim(%[1]s, -2) * dim(%[1]s, -1))", x) }
+	return fmt.Sprintf("max(%s, %s)", of(a), of(b))
+}
+
 // sources returns the bodies of the kernel in Metal and in CUDA.
 func sources(outputs []output) (metal, cuda string) {
 	var b strings.Builder
