@@ -36,6 +36,13 @@ def kilometres(a, b, *, radius_km):
     jvp="haversine_jvp",
     batch="leading",
     deterministic=True,
+    samples=[
+        {"a": (2,), "b": (2,)},
+        {"a": (5, 2), "b": (5, 2)},
+        {"a": (2, 0, 2), "b": (2, 0, 2)},
+        {"a": (3, 4, 2), "b": (3, 4, 2), "radius_km": 1737.4},
+    ],
+    values={"a": "-80..80", "b": "-80..80"},
 )
 def haversine(a, b, *, radius_km=RADIUS_KM):
     """The great-circle distance, in km, of points in degrees."""
