@@ -125,7 +125,10 @@ class Declarations(unittest.TestCase):
             {
                 "name": "k",
                 "doc": "In one sentence.",
-                "inputs": [{"name": "x", "dtypes": ["float32", "bfloat16"], "values": "-0.5..2"}, {"name": "y", "dtypes": ["bool"]}],
+                "inputs": [
+                    {"name": "x", "dtypes": ["float32", "bfloat16"], "values": "-0.5..2"},
+                    {"name": "y", "dtypes": ["bool"]},
+                ],
                 "outputs": [{"name": "y", "shape": "shape(x)", "dtype": "dtype(x)"}],
                 "attrs": [
                     {"name": "n", "kind": "int", "initial": "-3"},
