@@ -18,8 +18,8 @@ const (
 	heads  = 4
 	hidden = 128
 	layers = 2
-	length = 32 // letters of a text
-	batch  = 16
+	length = 16 // letters of a text
+	batch  = 8
 )
 
 // Gate joins the two branches of a feed-forward layer.
