@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,34 +57,37 @@ func TestKitSpeaksTheProtocol(t *testing.T) {
 	require.NoError(t, proto.Unmarshal(text, theirs))
 	assert.Equal(t, ours.GetPackage(), theirs.GetPackage())
 
-	ourMessages, ourValues := make(map[string]*descriptorpb.FieldDescriptorProto), make(map[string]int32)
-	for _, m := range ours.GetMessageType() {
-		for _, f := range m.GetField() {
-			ourMessages[m.GetName()+"."+f.GetName()] = f
-		}
+	ourFields, theirFields := fields("", ours.GetMessageType()), fields("", theirs.GetMessageType())
+	assert.Greater(t, len(theirFields), 50)
+	for name, f := range theirFields {
+		want := ourFields[name]
+		assert.True(t, want.GetNumber() == f.GetNumber() && want.GetType() == f.GetType() && want.GetLabel() == f.GetLabel() &&
+			want.GetTypeName() == f.GetTypeName(), name)
 	}
+	ourValues := make(map[string]int32)
 	for _, e := range ours.GetEnumType() {
 		for _, v := range e.GetValue() {
 			ourValues[e.GetName()+"."+v.GetName()] = v.GetNumber()
 		}
 	}
-	fields := 0
-	for _, m := range theirs.GetMessageType() {
-		for _, f := range m.GetField() {
-			name := m.GetName() + "." + f.GetName()
-			want := ourMessages[name]
-			assert.True(t, want.GetNumber() == f.GetNumber() && want.GetType() == f.GetType() && want.GetLabel() == f.GetLabel() &&
-				want.GetTypeName() == f.GetTypeName(), name)
-			fields++
-		}
-	}
-	assert.Greater(t, fields, 50)
 	for _, e := range theirs.GetEnumType() {
 		for _, v := range e.GetValue() {
 			want, ok := ourValues[e.GetName()+"."+v.GetName()]
 			assert.True(t, ok && want == v.GetNumber(), "%s.%s", e.GetName(), v.GetName())
 		}
 	}
+}
+
+// fields are those of messages and of the messages declared in them.
+func fields(in string, messages []*descriptorpb.DescriptorProto) map[string]*descriptorpb.FieldDescriptorProto {
+	out := make(map[string]*descriptorpb.FieldDescriptorProto)
+	for _, m := range messages {
+		for _, f := range m.GetField() {
+			out[in+m.GetName()+"."+f.GetName()] = f
+		}
+		maps.Copy(out, fields(in+m.GetName()+".", m.GetNestedType()))
+	}
+	return out
 }
 
 // The plugin in the guide works as the guide says.
