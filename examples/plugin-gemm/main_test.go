@@ -121,6 +121,34 @@ func TestKernels(t *testing.T) {
 	}
 }
 
+// A product over no elements is zero, in every entry of a batch.
+func TestMatricesWithoutElements(t *testing.T) {
+	p := declare()
+	about, err := p.Manifest()
+	require.NoError(t, err)
+	for _, c := range []struct {
+		kernel string
+		in     []sdk.Tensor
+		want   []string
+	}{
+		{"gemm_av_vjp", []sdk.Tensor{numbers(1, 2, 0, 3), numbers(2, 2, 3, 4), numbers(3, 2, 0, 4)}, []string{"float32[2, 0, 3]", "float32[2, 3, 4]"}},
+		{"gemm_av_vjp", []sdk.Tensor{numbers(1, 2, 4, 3), numbers(2, 2, 3, 0), numbers(3, 2, 4, 0)}, []string{"float32[2, 4, 3]", "float32[2, 3, 0]"}},
+		{"gemm_at_b_vjp", []sdk.Tensor{numbers(1, 2, 3, 0), numbers(2, 2, 3, 4), numbers(3, 2, 0, 4)}, []string{"float32[2, 3, 0]", "float32[2, 3, 4]"}},
+		{"gemm_at_b_vjp", []sdk.Tensor{numbers(1, 0, 3, 5), numbers(2, 0, 3, 4), numbers(3, 0, 5, 4)}, []string{"float32[0, 3, 5]", "float32[0, 3, 4]"}},
+	} {
+		got, err := p.Run(t.Context(), c.kernel, c.in...)
+		require.NoError(t, err, c.kernel)
+		types := []spec.Type{got[0].Type, got[1].Type}
+		metal, err := emulate.RunPlugin(t.Context(), *about.Kernel(c.kernel), c.in, types)
+		require.NoError(t, err, c.kernel)
+		for i, want := range c.want {
+			assert.Equal(t, want, types[i].String())
+			near(t, make([]float64, len(got[i].Data)/4), got[i], c.kernel)
+			near(t, make([]float64, len(got[i].Data)/4), metal[i], c.kernel+" in Metal")
+		}
+	}
+}
+
 func TestWhatDoesNotFit(t *testing.T) {
 	p := declare()
 	for want, in := range map[string][]sdk.Tensor{

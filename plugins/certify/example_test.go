@@ -6,10 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"testing"
-
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/adjoint-go/adjoint/plugins"
 	"github.com/adjoint-go/adjoint/plugins/certify"
@@ -52,19 +48,4 @@ func Example() {
 	// Output:
 	// acme/sq 1.0.0: 19 checks passed, 0 failed, 1 not applicable
 	// true <nil>
-}
-
-func TestExamplePlugin(t *testing.T) {
-	program, clean, err := build()
-	require.NoError(t, err)
-	defer clean()
-	reg, err := plugins.Open(plugins.Options{})
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, reg.Close()) }()
-	cert, err := certify.Run(t.Context(), func(ctx context.Context) (*plugins.Plugin, error) { return reg.LoadFile(ctx, program) },
-		certify.Options{Seed: 11, EmulateMetal: true})
-	require.NoError(t, err)
-	assert.Zero(t, cert.Count(certify.Failed), cert.Checks)
-	assert.Zero(t, cert.Count(certify.Error), cert.Checks)
-	assert.Len(t, cert.Checked(), 4)
 }
