@@ -69,7 +69,9 @@ static int adjointBranch(uint64_t yes, uint64_t no, uint64_t tr, const uint64_t*
 static int adjointLoop(uint64_t c, uint64_t b, uint64_t tr, const uint64_t* in, uint64_t n, uint64_t** out, uint64_t* nout) { return adjoint_api->loop(c, b, tr, in, n, out, nout); }
 static uint64_t adjointProgramNew(void) { return adjoint_api->program_new(); }
 static void adjointProgramFree(uint64_t p) { adjoint_api->program_free(p); }
-static int adjointProgramRun(uint64_t p, const char* k, uint64_t nk, const uint64_t* in, uint64_t n, int shapeless, uint64_t* tag, uint64_t* buf, uint64_t cap, uint64_t** out, uint64_t* nout) { return adjoint_api->program_run(p, k, nk, in, n, shapeless, tag, buf, cap, out, nout); }
+// adjointProgramRun is for traces with sizes, which call no Go.
+static int adjointProgramRun(uint64_t p, const char* k, uint64_t nk, const uint64_t* in, uint64_t n, uint64_t* tag, uint64_t* buf, uint64_t cap, uint64_t** out, uint64_t* nout) { return adjoint_api->program_run(p, k, nk, in, n, false, tag, buf, cap, out, nout); }
+static int adjointProgramRunShapeless(uint64_t p, const char* k, uint64_t nk, const uint64_t* in, uint64_t n, uint64_t* tag, uint64_t** out, uint64_t* nout) { return adjoint_api->program_run(p, k, nk, in, n, true, tag, 0, 0, out, nout); }
 static int adjointProgramTrace(uint64_t p, uint64_t fn, uint64_t tr, const char* k, uint64_t nk, const uint64_t* in, uint64_t n, int shapeless, int mode, uint64_t limit, uint64_t tag, uint64_t** out, uint64_t* nout) { return adjoint_api->program_trace(p, fn, tr, k, nk, in, n, shapeless, mode, limit, tag, out, nout); }
 static uint64_t adjointProgramSize(uint64_t p) { return adjoint_api->program_size(p); }
 static int adjointProgramTake(uint64_t p, uint64_t from, uint64_t limit, uint64_t** out, uint64_t* nout) { return adjoint_api->program_take(p, from, limit, out, nout); }

@@ -5,6 +5,7 @@ package engine
 /*
 #include "bridge.h"
 #cgo noescape adjointProgramRun
+#cgo nocallback adjointProgramRun
 */
 import "C"
 
@@ -181,12 +182,24 @@ func keyOf(key []byte) *C.char { return (*C.char)(unsafe.Pointer(unsafe.SliceDat
 // tag; the code is Miss when there is none. The results are in buf if they fit. A
 // small one has SmallHandle set.
 func (p Program) Run(key []byte, in, buf []Handle, shapeless bool) (out []Handle, tag uint64, code int) {
+	if shapeless {
+		return p.runShapeless(key, in)
+	}
 	var o *C.uint64_t
 	var n, t C.uint64_t
-	code = int(C.adjointProgramRun(C.uint64_t(p), keyOf(key), C.uint64_t(len(key)), words(in), C.uint64_t(len(in)), cbool(shapeless), &t, words(buf), C.uint64_t(len(buf)), &o, &n))
+	code = int(C.adjointProgramRun(C.uint64_t(p), keyOf(key), C.uint64_t(len(key)), words(in), C.uint64_t(len(in)), &t, words(buf), C.uint64_t(len(buf)), &o, &n))
 	if o == nil {
 		return buf[:n], uint64(t), code
 	}
+	return block(o, n), uint64(t), code
+}
+
+// runShapeless may call back. What the engine writes to must then not lie on the
+// stack, which may move meanwhile.
+func (p Program) runShapeless(key []byte, in []Handle) (out []Handle, tag uint64, code int) {
+	var o *C.uint64_t
+	var n, t C.uint64_t
+	code = int(C.adjointProgramRunShapeless(C.uint64_t(p), keyOf(key), C.uint64_t(len(key)), words(in), C.uint64_t(len(in)), &t, &o, &n))
 	return block(o, n), uint64(t), code
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <list>
+#include <memory>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -27,9 +28,12 @@ struct Entry {
   bool trusted = false; // shapeless: a second trace at other sizes agreed
 };
 
+// A replay may call Go, which gives up the lock; it holds its entry meanwhile.
+using Held = std::shared_ptr<const Entry>;
+
 struct Program {
-  std::list<Entry> entries; // most recently used first
-  std::unordered_map<std::string, std::list<Entry>::iterator> index;
+  std::list<std::shared_ptr<Entry>> entries; // most recently used first
+  std::unordered_map<std::string, std::list<std::shared_ptr<Entry>>::iterator> index;
 };
 
 Program& get(uint64_t p) {
@@ -165,7 +169,8 @@ static int program_run(
       code = ADJ_MISS;
       return;
     }
-    auto& e = *it->second;
+    Held held = *it->second;
+    auto& e = *held;
     bool same = !shapeless || e.traced == sizes(in);
     if (!same && !e.trusted) {
       code = ADJ_MISS;
@@ -191,8 +196,8 @@ static int program_run(
 // shrink drops the least recently used entries beyond limit.
 static void shrink(Program& p, uint64_t limit, std::vector<uint64_t>& evicted) {
   while (p.entries.size() > limit) {
-    evicted.push_back(p.entries.back().tag);
-    p.index.erase(p.entries.back().key);
+    evicted.push_back(p.entries.back()->tag);
+    p.index.erase(p.entries.back()->key);
     p.entries.pop_back();
   }
 }
@@ -207,12 +212,13 @@ static int program_trace(
     shapeless = sizeless(shapeless, in);
     auto g = trace_graph(fn, trace, in, shapeless);
     g.eval_constants();
+    auto fast = optimise(shapeless ? expanded(g) : g, mode != 2, mode != 1);
     // The Go function may have used this very program, so it is looked up now.
     auto& p = get(ph);
     auto k = full_key(key, nkey, in, shapeless);
     std::vector<uint64_t> evicted;
     if (auto it = p.index.find(k); it != p.index.end()) {
-      auto& e = *it->second;
+      auto& e = **it->second;
       if (shapeless && e.traced != sizes(in)) {
         auto diff = e.graph.difference(g);
         if (!diff.empty()) {
@@ -224,12 +230,11 @@ static int program_trace(
         give_words(evicted, out, nout);
         return;
       }
-      evicted.push_back(it->second->tag);
+      evicted.push_back((*it->second)->tag);
       p.entries.erase(it->second);
       p.index.erase(it);
     }
-    auto fast = optimise(shapeless ? expanded(g) : g, mode != 2, mode != 1);
-    p.entries.push_front(Entry{k, tag, std::move(g), std::move(fast), shapeless, sizes(in)});
+    p.entries.push_front(std::make_shared<Entry>(Entry{k, tag, std::move(g), std::move(fast), shapeless, sizes(in)}));
     p.index[k] = p.entries.begin();
     shrink(p, limit, evicted);
     give_words(evicted, out, nout);
@@ -243,12 +248,12 @@ static int program_take(
     std::vector<uint64_t> evicted;
     while (!q.entries.empty()) {
       auto e = q.entries.begin();
-      if (auto it = p.index.find(e->key); it != p.index.end()) {
-        evicted.push_back(it->second->tag);
+      if (auto it = p.index.find((*e)->key); it != p.index.end()) {
+        evicted.push_back((*it->second)->tag);
         p.entries.erase(it->second);
       }
       p.entries.splice(p.entries.begin(), q.entries, e);
-      p.index[e->key] = e;
+      p.index[(*e)->key] = e;
     }
     q.index.clear();
     shrink(p, limit, evicted);
@@ -258,9 +263,9 @@ static int program_take(
 
 bool program_entry(uint64_t p, uint64_t tag, const Graph** recorded, const Optimised** fast) {
   for (auto& e : get(p).entries) {
-    if (e.tag == tag) {
-      *recorded = &e.graph;
-      *fast = &e.fast;
+    if (e->tag == tag) {
+      *recorded = &e->graph;
+      *fast = &e->fast;
       return true;
     }
   }
