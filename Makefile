@@ -3,7 +3,7 @@ GO ?= go
 LINT_VERSION := v2.15.0
 LINT := bin/golangci-lint
 
-.PHONY: help demo setup test race sanitize check lint bench rules generate fuzz conformance jax-check mlx-check
+.PHONY: help demo setup test race sanitize check lint bench rules generate fuzz soak conformance jax-check mlx-check
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,3 +78,7 @@ fuzz: setup ## fuzz every decoder for FUZZTIME each
 	    echo "== $$p $$f"; $(GO) test $$p -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x || exit 1; \
 	  done; \
 	done
+
+SOAK ?= 30m
+soak: setup ## train with plugins that are killed, hang and restart at random, for SOAK
+	ADJOINT_SOAK=$(SOAK) $(GO) test ./plugins -run '^TestSoak$$' -count=1 -v -timeout 0

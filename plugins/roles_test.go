@@ -35,6 +35,7 @@ var roles = map[string]func(){
 	"huge": func() {
 		serve(kernelpb.Version, &liar{about: &kernelpb.DescribeResponse{Build: strings.Repeat("x", 9<<20)}})
 	},
+	"soak":    soakPlugin,
 	"liar":    func() { serve(kernelpb.Version, &liar{}) },
 	"refuser": func() { serve(kernelpb.Version, &liar{refuse: true}) },
 	"deaf":    func() { serve(kernelpb.Version, &liar{deaf: true}) },
