@@ -42,7 +42,7 @@ const (
 // loss must be that of the same training in plain Go, bit for bit.
 func TestSoak(t *testing.T) {
 	engine(t)
-	length, seed := 2*time.Second, uint64(time.Now().UnixNano())
+	length, seed := 2*time.Second, uint64(1)
 	if text := os.Getenv(soakEnv); text != "" {
 		var err error
 		length, err = time.ParseDuration(text)
