@@ -22,7 +22,7 @@ test: setup ## run every test
 # What these test runs in programs of its own, which the race detector does not see.
 APART := /examples/|/cmd/|/plugins/certify$$|/fast/emulate$$|/conformance/programs$$|/internal/scaffold$$
 race: setup ## run the tests under the race detector
-	$(GO) test -race -short $$($(GO) list ./... | grep -vE '$(APART)')
+	$(GO) test -race $$($(GO) list ./... | grep -vE '$(APART)')
 
 # A goroutine that ends inside a traced function abandons frames of C++ with what they own, so these tests run without
 # the check for leaks. LeakSanitizer fails on the thread-local storage of programs with many threads unless it is told
