@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/adjoint-go/adjoint/conformance/internal/sample"
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/core/mlxio"
 	"github.com/adjoint-go/adjoint/transforms/compile"
@@ -33,14 +34,14 @@ func TestMLXPythonRunsEveryOp(t *testing.T) {
 		f := compile.Of((func([]*core.Array) []*core.Array)(s.fn))
 		err := func() (err error) {
 			defer core.Catch(&err)
-			return compile.ExportTo(&file, f.Lower(arrays(s.inputs(0))))
+			return compile.ExportTo(&file, f.Lower(sample.Arrays(s.inputs(0))))
 		}()
 		if errors.Is(err, core.ErrNoExport) || c.row.GPU {
 			continue
 		}
 		require.NoError(t, err, name)
 		calls := map[string]*core.Array{}
-		in := arrays(s.inputs(1))
+		in := sample.Arrays(s.inputs(1))
 		for k, a := range in {
 			calls[fmt.Sprintf("0.in.%d", k)] = a
 		}

@@ -278,7 +278,11 @@ array tanh_slope(const array& x, const Stream& s) {
 
 Arrays tanh_vjp(
     Primitive& p, const Arrays& primals, const Arrays& cotangents, const std::vector<int>&, const Arrays&) {
-  return {multiply(cotangents[0], tanh_slope(primals[0], p.stream()), p.stream())};
+  auto slope = tanh_slope(primals[0], p.stream());
+  if (slope.dtype() == complex64) {
+    slope = conjugate(slope, p.stream());
+  }
+  return {multiply(cotangents[0], slope, p.stream())};
 }
 
 Arrays tanh_jvp(
