@@ -350,7 +350,7 @@ func TestProgramIsSwappedDuringTheCheck(t *testing.T) {
 	reg, _ := open(t, "good", Options{Dirs: []string{in.top}})
 	loaded, refused := 0, 0
 	for begin := time.Now(); loaded < 5 || refused < 20; {
-		require.Less(t, time.Since(begin), time.Minute)
+		require.Less(t, time.Since(begin), 5*time.Minute, "a busy machine takes long, but not so long")
 		p, err := reg.Load(t.Context(), "acme/test")
 		if err != nil {
 			refused++
