@@ -104,23 +104,22 @@ func progressLine(terminal io.Writer) func(done, total int, name string) {
 
 func runConformance(o conformance.Options, asJSON bool, out, terminal io.Writer) error {
 	r, err := conformance.Run(o)
-	fmt.Fprint(terminal, clearLine)
 	if err != nil {
-		return err
+		r = &conformance.Report{}
 	}
-	if asJSON {
-		err = printJSON(out, r)
-	} else {
-		err = r.Write(out)
-	}
-	if err == nil && r.Failed > 0 {
-		err = fmt.Errorf("conformance: %d of %d cases failed", r.Failed, r.Cases)
-	}
-	return err
+	return report(r, err, asJSON, out, terminal, r.Failed, r.Cases, "cases")
 }
 
 func runPrograms(o programs.Options, asJSON bool, out, terminal io.Writer) error {
 	r, err := programs.Run(o)
+	if err != nil {
+		r = &programs.Report{}
+	}
+	return report(r, err, asJSON, out, terminal, r.Failed, r.Programs, "programs")
+}
+
+// report prints a report of what ended with err.
+func report(r interface{ Write(io.Writer) error }, err error, asJSON bool, out, terminal io.Writer, failed, all int, of string) error {
 	fmt.Fprint(terminal, clearLine)
 	if err != nil {
 		return err
@@ -130,8 +129,8 @@ func runPrograms(o programs.Options, asJSON bool, out, terminal io.Writer) error
 	} else {
 		err = r.Write(out)
 	}
-	if err == nil && r.Failed > 0 {
-		err = fmt.Errorf("conformance: %d of %d programs failed", r.Failed, r.Programs)
+	if err == nil && failed > 0 {
+		err = fmt.Errorf("conformance: %d of %d %s failed", failed, all, of)
 	}
 	return err
 }

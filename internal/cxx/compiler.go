@@ -87,14 +87,20 @@ func (c *Compiler) Run(ctx context.Context, args ...string) (string, error) {
 func FirstError(said string) string {
 	for line := range strings.Lines(said) {
 		if strings.Contains(line, "error:") || strings.Contains(line, "undefined reference") {
-			return shorten(line)
+			return Shorten(line)
 		}
 	}
-	lines := strings.Split(strings.TrimSpace(said), "\n")
-	return shorten(lines[len(lines)-1])
+	return LastLine(said)
 }
 
-func shorten(line string) string {
+// LastLine returns the last line of text that says something, shortened to fit an error message.
+func LastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return Shorten(lines[len(lines)-1])
+}
+
+// Shorten makes a line fit an error message.
+func Shorten(line string) string {
 	const limit = 400
 	line = strings.TrimSpace(line)
 	if len(line) > limit {

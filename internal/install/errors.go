@@ -106,21 +106,3 @@ type OfficialError struct {
 func (e *OfficialError) Error() string {
 	return fmt.Sprintf("adjoint setup: the mlx-c under %s cannot be used: %s; leave --mlxc out to use Adjoint's own", e.Prefix, e.Why)
 }
-
-// lastLine returns the last line of text that says something, shortened to fit an error message.
-func lastLine(text string) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return shorten(lines[len(lines)-1])
-}
-
-func shorten(line string) string {
-	const limit = 400
-	line = strings.TrimSpace(line)
-	if len(line) > limit {
-		line = strings.ToValidUTF8(line[:limit], "") + "…"
-	}
-	if line == "" {
-		return "nothing"
-	}
-	return line
-}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/adjoint-go/adjoint/internal/cxx"
 	"github.com/adjoint-go/adjoint/internal/engine/native"
 )
 
@@ -23,7 +24,7 @@ func findPython(ctx context.Context) (string, error) {
 		if err == nil {
 			return name, nil
 		}
-		if detail = lastLine(string(out)); len(out) == 0 {
+		if detail = cxx.LastLine(string(out)); len(out) == 0 {
 			detail = err.Error()
 		}
 	}
@@ -83,7 +84,7 @@ func runPip(ctx context.Context, backend, offline, reqs string, args []string) e
 // pipError reads the reason out of what pip said. A dead network ends in pip's "no matching distribution" too, so it
 // is looked for first.
 func pipError(backend, offline, said string) *PipError {
-	e := &PipError{Reason: Failed, Backend: backend, Offline: offline, Last: lastLine(said)}
+	e := &PipError{Reason: Failed, Backend: backend, Offline: offline, Last: cxx.LastLine(said)}
 	has := func(texts ...string) bool {
 		for _, t := range texts {
 			if strings.Contains(said, t) {
@@ -103,7 +104,7 @@ func pipError(backend, offline, said string) *PipError {
 	}
 	for line := range strings.Lines(said) { // pip's notices may follow its error
 		if strings.HasPrefix(line, "ERROR:") {
-			e.Last = shorten(line)
+			e.Last = cxx.Shorten(line)
 		}
 	}
 	return e

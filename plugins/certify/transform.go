@@ -89,6 +89,25 @@ func column(entries [][]spec.Tensor, i int) []spec.Tensor {
 	return out
 }
 
+// unlike says how f mapped over axes of in differs from the results of a loop.
+func (s *subject) unlike(sm sample, loop [][]spec.Tensor, f func([]*core.Array) []*core.Array, in []spec.Tensor, axes []int) (string, error) {
+	got, err := s.engine(sm, in, func() []*core.Array {
+		return core.Vectorize("certify", func(in []*core.Array) ([]*core.Array, []int) {
+			out := f(in)
+			return out, make([]int, len(out))
+		}, arrays(in), axes)
+	})
+	if err != nil {
+		return "", err
+	}
+	want := make([]spec.Tensor, len(loop[0]))
+	for i := range want {
+		want[i] = stack(column(loop, i), 0)
+	}
+	_, wrong := compare(got, want, rounding)
+	return wrong, nil
+}
+
 func checkVMap(s *subject) (string, error) {
 	if err := s.mappable(); err != nil {
 		return "", err
@@ -109,20 +128,11 @@ func checkVMap(s *subject) (string, error) {
 			}
 			for _, last := range []bool{false, true} {
 				in, axes := batched(entries, mask, last)
-				got, err := s.engine(sm, in, func() []*core.Array {
-					return core.Vectorize("certify", func(in []*core.Array) ([]*core.Array, []int) {
-						out := k.Call(in...)
-						return out, make([]int, len(out))
-					}, arrays(in), axes)
-				})
+				wrong, err := s.unlike(sm, loop, func(in []*core.Array) []*core.Array { return k.Call(in...) }, in, axes)
 				if err != nil {
 					return err
 				}
-				want := make([]spec.Tensor, len(loop[0]))
-				for i := range want {
-					want[i] = stack(column(loop, i), 0)
-				}
-				if _, wrong := compare(got, want, rounding); wrong != "" {
+				if wrong != "" {
 					return s.fail(sm, in, "mapped over axes %v, %s, which a loop gives", axes, wrong)
 				}
 				tried++
@@ -286,20 +296,11 @@ func checkVMapGrad(s *subject) (string, error) {
 			}
 		}
 		in, axes := batched(entries, mask, false)
-		got, err := p.engine(p.sm, in, func() []*core.Array {
-			return core.Vectorize("certify", func(in []*core.Array) ([]*core.Array, []int) {
-				out := g(in)
-				return out, make([]int, len(out))
-			}, arrays(in), axes)
-		})
+		wrong, err := p.unlike(p.sm, loop, g, in, axes)
 		if err != nil {
 			return err
 		}
-		want := make([]spec.Tensor, len(loop[0]))
-		for i := range want {
-			want[i] = stack(column(loop, i), 0)
-		}
-		if _, wrong := compare(got, want, rounding); wrong != "" {
+		if wrong != "" {
 			return p.fail(p.sm, in, "the gradients of a batch: %s, which a loop gives", wrong)
 		}
 		count++

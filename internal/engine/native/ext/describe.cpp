@@ -8,7 +8,6 @@
 #include "ext/fused.h"
 #include "ext/passes.h"
 #include "ext/rules.h"
-#include "ext/whole.h"
 
 namespace adj {
 
@@ -182,9 +181,7 @@ void describe(std::ostream& os, const Graph& recorded, const Optimised& fast) {
     comma = ",";
   }
   os << "],\"recorded\":" << recorded.nodes().size() << ",\"whole\":"
-     << std::count_if(recorded.nodes().begin(), recorded.nodes().end(), [](auto& n) {
-          return dynamic_cast<const Whole*>(n.primitive.get());
-        })
+     << std::count_if(recorded.nodes().begin(), recorded.nodes().end(), [](auto& n) { return n.whole; })
      << '}';
 }
 
@@ -201,10 +198,7 @@ static int program_describe(uint64_t p, uint64_t tag, char** out, uint64_t* n) {
     }
     std::ostringstream os;
     describe(os, *recorded, *fast);
-    auto text = os.str();
-    *n = text.size();
-    *out = static_cast<char*>(std::malloc(text.size() + 1));
-    std::memcpy(*out, text.data(), text.size());
+    give_text(os.str(), out, n);
   });
   return failed ? failed : code;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <sstream>
 
@@ -59,6 +60,12 @@ void give(std::vector<array> v, uint64_t** out, uint64_t* nout) {
   for (size_t i = 0; i < v.size(); i++) {
     (*out)[i] = handle(std::move(v[i]));
   }
+}
+
+void give_text(const std::string& text, char** out, uint64_t* n) {
+  *n = text.size();
+  *out = static_cast<char*>(std::malloc(text.size() + 1));
+  std::memcpy(*out, text.data(), text.size());
 }
 
 // Streams. One thread-unsafe stream per device is made at start; the engine

@@ -27,8 +27,9 @@ inline uint64_t handle(array a) {
   return reinterpret_cast<uint64_t>(new array(std::move(a)));
 }
 std::vector<array> arrays(const uint64_t* h, uint64_t n);
-// give leaves arrays in a malloc'ed block of handles.
+// give leaves arrays in a malloc'ed block of handles, give_text a text in one of bytes.
 void give(std::vector<array> v, uint64_t** out, uint64_t* nout);
+void give_text(const std::string& text, char** out, uint64_t* n);
 
 // GoError ends a C++ frame after a Go callback failed.
 struct GoError {};
@@ -89,7 +90,7 @@ class Graph {
     std::vector<uint32_t> in; // slots
     std::vector<mlx::core::Shape> shapes;
     std::vector<mlx::core::Dtype> dtypes;
-    bool reduces = false;
+    bool reduces = false, whole = false; // a Reduce; recorded as a call, see whole.h
   };
   struct Spec {
     mlx::core::Shape shape;

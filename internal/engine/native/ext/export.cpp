@@ -280,10 +280,7 @@ static int program_export(
       return;
     }
     auto g = lowered(*recorded, shapeless, line);
-    auto text = write(g);
-    *n = text.size();
-    *out = static_cast<char*>(std::malloc(text.size() + 1));
-    std::memcpy(*out, text.data(), text.size());
+    give_text(write(g), out, n);
     *nconstants = 2 * g.constants().size();
     *constants = static_cast<uint64_t*>(std::malloc(sizeof(uint64_t) * (*nconstants + 1)));
     for (size_t i = 0; i < g.constants().size(); i++) {

@@ -120,6 +120,7 @@ Graph::Graph(
     n.primitive = a.primitive_ptr();
     n.broadcast = op_name(*n.primitive) == "Broadcast";
     n.reduces = dynamic_cast<Reduce*>(n.primitive.get());
+    n.whole = dynamic_cast<Whole*>(n.primitive.get());
     for (auto& in : a.inputs()) {
       n.in.push_back(slot.at(in.id()));
     }
@@ -178,8 +179,8 @@ std::vector<array> Graph::run(const std::vector<array>& in, bool infer) const {
       slots.push_back(*a);
       continue;
     }
-    if (auto* w = dynamic_cast<Whole*>(n.primitive.get())) {
-      for (auto& o : w->make(args)) {
+    if (n.whole) {
+      for (auto& o : static_cast<Whole&>(*n.primitive).make(args)) {
         slots.push_back(o);
       }
       continue;

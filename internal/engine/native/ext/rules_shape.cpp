@@ -203,27 +203,9 @@ Arrays broadcast_jvp(
   return {broadcast_to(tangents[0], outputs[0].shape(), p.stream())};
 }
 
-// What was rounded to an integer is constant between jumps, though it may become a
-// floating number again.
-Arrays cast(const array& t, Dtype from, Dtype to, Dtype result, const Stream& s) {
-  auto y = astype(t, result, s);
-  return {issubdtype(from, inexact) && issubdtype(to, inexact) ? y : zeros_like(y, s)};
-}
-
-Arrays cast_vjp(
-    Primitive& p, const Arrays& primals, const Arrays& cotangents, const std::vector<int>&, const Arrays& outputs) {
-  return cast(cotangents[0], primals[0].dtype(), outputs[0].dtype(), primals[0].dtype(), p.stream());
-}
-
-Arrays cast_jvp(
-    Primitive& p, const Arrays& primals, const Arrays& tangents, const std::vector<int>&, const Arrays& outputs) {
-  return cast(tangents[0], primals[0].dtype(), outputs[0].dtype(), outputs[0].dtype(), p.stream());
-}
-
 } // namespace
 
 void add_shapes(RuleTable& t) {
-  t["AsType"] = {cast_vjp, cast_jvp};
   t["Broadcast"] = {nullptr, broadcast_jvp};
   t["AsStrided"] = {nullptr, strided_jvp, strided_vmap};
   t["Pad"] = {pad_vjp, pad_jvp, pad_vmap};
