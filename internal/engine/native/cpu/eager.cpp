@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <stdexcept>
+#include <string>
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -48,6 +50,14 @@ Eval take(Primitive& p, Eval eval) {
   *entry = reinterpret_cast<void*>(eval);
   mprotect(reinterpret_cast<void*>(start), page, PROT_READ);
   return before;
+}
+
+Eval take(const array& a, const char* name, Eval eval) {
+  auto& p = a.primitive();
+  if (std::strcmp(p.name(), name) != 0) {
+    throw std::logic_error(std::string("the kernel of ") + name + " cannot take the place of " + p.name());
+  }
+  return take(p, eval);
 }
 
 void init() {

@@ -21,6 +21,10 @@ using Eval = void (*)(Primitive*, const std::vector<array>&, std::vector<array>&
 // there, or null where the table cannot be written.
 Eval take(Primitive& p, Eval eval);
 
+// take does so for the class of what made a, which must go by name: an op may end in
+// another primitive than the one it is known for, and the table of that one must stay.
+Eval take(const array& a, const char* name, Eval eval);
+
 // init takes what there are kernels for, unless ADJOINT_CPU is stock.
 void init();
 

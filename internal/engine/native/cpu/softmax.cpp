@@ -188,9 +188,8 @@ void logsumexp(Primitive* p, const std::vector<array>& inputs, std::vector<array
 
 void take_softmax() {
   auto x = array({1.0f, 2.0f});
-  auto a = mlx::core::softmax(x, -1), b = mlx::core::logsumexp(x, -1, true);
-  stock_softmax = take(a.primitive(), softmax);
-  stock_logsumexp = take(b.primitive(), logsumexp);
+  stock_softmax = take(mlx::core::softmax(x, -1), "Softmax", softmax);
+  stock_logsumexp = take(mlx::core::logsumexp(x, -1, true), "LogSumExp", logsumexp);
 }
 
 } // namespace adj::cpu
