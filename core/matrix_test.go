@@ -33,3 +33,19 @@ func TestTransposedConvolutionCutsBetweenElements(t *testing.T) {
 	two := core.From([]float32{1, 2}, 1, 2, 1)
 	require.Equal(t, []float32{0}, flat(two.ConvTranspose1d(w, 2, 1, 1, 0, 1)))
 }
+
+// TestHadamardOfOtherLengths: MLX takes any length that 12, 20 or 28 divides, and writes
+// past the end of the row for 72 = 12·6.
+func TestHadamardOfOtherLengths(t *testing.T) {
+	for _, n := range []int{3, 6, 36, 60, 72, 76, 100, 180} {
+		_, err := core.Try(func() *core.Array { return core.Ones(core.Float32, 2, n).Hadamard() })
+		require.ErrorContains(t, err, "m·2ᵏ", n)
+	}
+	for _, n := range []int{1, 2, 12, 20, 24, 28, 40, 56, 64} {
+		x := core.Arange(core.Float32, 0, float64(2*n), 1).Reshape(2, n)
+		if n&(n-1) == 0 {
+			require.InDeltaSlice(t, flat(x), flat(x.Hadamard().Hadamard()), 1e-4, n)
+		}
+		require.InEpsilon(t, x.Square().Sum().Item(), x.Hadamard().Square().Sum().Item(), 1e-5, n)
+	}
+}

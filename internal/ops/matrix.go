@@ -81,14 +81,16 @@ var matrix = []Op{
 			"a:3x4; b:4x2; block_size:32; mask_out:1x1@pos; mask_lhs:1x1@pos; mask_rhs:1x1@pos",
 			"a:34x2; b:2x2x3; block_size:32; mask_out:2x2x1@pos; mask_lhs:2x2x1@bool:bool; mask_rhs:2x1x1@bool:bool",
 			"a:3x4; b:4x2; block_size:64"}},
-	{Name: "hadamard_transform", Sym: "mlx_hadamard_transform", CppExpr: `issubdtype(a.dtype(), complexfloating) ? throw std::invalid_argument("[hadamard_transform] a is complex") : hadamard_transform(a, scale, s)`,
+	{Name: "hadamard_transform", Sym: "mlx_hadamard_transform", CppExpr: `issubdtype(a.dtype(), complexfloating) ? throw std::invalid_argument("[hadamard_transform] a is complex")
+	    : a.ndim() > 0 && !has_hadamard(a.shape(-1)) ? throw std::invalid_argument("[hadamard_transform] the last axis has " + std::to_string(a.shape(-1)) + " elements, which is not m·2ᵏ with m one of 1, 12, 20, 28")
+	    : hadamard_transform(a, scale, s)`,
 		In: "a array, scale float?", Out: "y",
 		Go: []Form{
 			{"Hadamard() scale=math.NaN()", "returns the orthonormal Walsh–Hadamard transform of a along its last axis."},
 			{"HadamardScaled(scale)", "is Hadamard with the factor scale in place of 1/√n."},
 		},
 		Shape: "(…, n) → (…, n) with n = m·2ᵏ, m one of 1, 12, 20, 28", Types: "real floating; integers become float32", Errors: "n is of another form, or a is empty or complex", Source: "MLX hadamard_transform",
-		DTypes: floats, Diff: "a", Cases: []string{"a:2x4", "a:8; scale:1", "a:2x12; scale:0.5"}},
+		DTypes: floats, Diff: "a", Cases: []string{"a:2x4", "a:8; scale:1", "a:2x12; scale:0.5", "a:2x40", "a:1x56"}},
 }
 
 // pickMatrices checks the optional indices over the matrices of a and b.

@@ -302,9 +302,31 @@ std::pair<Arrays, std::vector<int>> map_lu(
   return {linalg::lu_factor(Batch(inputs, axes, p.stream()).front(0), p.stream()).first.outputs(), {0, 0, 0}};
 }
 
+// The matrix of n = m·2ᵏ rows is the Kronecker product of those of m and of 2ᵏ. Those of
+// 20 and 28 rows are not symmetric, where MLX's rule takes them for their transposes.
+Arrays hadamard_vjp(
+    Primitive& p, const Arrays&, const Arrays& cotangents, const std::vector<int>&, const Arrays&) {
+  auto s = p.stream();
+  auto& ct = cotangents[0];
+  int n = ct.shape(-1), two = n & -n, m = n / two;
+  if (m > 1) {
+    two /= 4, m *= 4;
+  }
+  auto scale = static_cast<Hadamard&>(p).state();
+  if (m == 1) {
+    return {hadamard_transform(ct, scale, s)};
+  }
+  auto split = ct.shape();
+  split.back() = m;
+  split.push_back(two);
+  auto rows = hadamard_transform(eye(m, ct.dtype(), s), 1.0f, s);
+  return {reshape(matmul(rows, hadamard_transform(reshape(ct, split, s), scale, s), s), ct.shape(), s)};
+}
+
 } // namespace
 
 void add_linalg(RuleTable& t) {
+  t["Hadamard"] = {hadamard_vjp};
   t["Cholesky"] = {nullptr, forward<cholesky>, nullptr, reversed};
   t["Eig"] = {nullptr, forward<eig>, nullptr, reversed};
   t["Eigh"] = {nullptr, forward<eigh>, nullptr, reversed};

@@ -9,6 +9,7 @@
 
 #include "mlx/mlx.h"
 #include "mlxc/crop.h"
+#include "mlxc/hadamard.h"
 #include "mlxc/mlxc.h"
 
 namespace mlxc {

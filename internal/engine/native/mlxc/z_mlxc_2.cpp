@@ -1168,7 +1168,9 @@ int mlx_block_masked_mm_mended(mlx_array* res, const mlx_array a, const mlx_arra
 
 int mlx_hadamard_transform(mlx_array* res, const mlx_array a, mlx_optional_float scale, const mlx_stream s) {
   return guard([&] {
-    set(res, [](const auto& a, const auto& scale, const auto& s) { return issubdtype(a.dtype(), complexfloating) ? throw std::invalid_argument("[hadamard_transform] a is complex") : hadamard_transform(a, scale, s); }(get(a), opt(scale), get(s)));
+    set(res, [](const auto& a, const auto& scale, const auto& s) { return issubdtype(a.dtype(), complexfloating) ? throw std::invalid_argument("[hadamard_transform] a is complex")
+	    : a.ndim() > 0 && !has_hadamard(a.shape(-1)) ? throw std::invalid_argument("[hadamard_transform] the last axis has " + std::to_string(a.shape(-1)) + " elements, which is not m·2ᵏ with m one of 1, 12, 20, 28")
+	    : hadamard_transform(a, scale, s); }(get(a), opt(scale), get(s)));
   });
 }
 
