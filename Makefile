@@ -26,8 +26,9 @@ race: setup ## run the tests under the race detector
 
 # A goroutine that ends inside a traced function abandons frames of C++ with what they own, so these tests run without
 # the check for leaks. LeakSanitizer fails on the thread-local storage of programs with many threads unless it is told
-# not to follow it; a small quarantine lets the tests of memory use pass.
-ASAN := quarantine_size_mb=32:intercept_tls_get_addr=0
+# not to follow it; a small quarantine lets the tests of memory use pass, and a request that cannot be met the one of
+# the error for it.
+ASAN := quarantine_size_mb=4:allocator_may_return_null=1:intercept_tls_get_addr=0
 ABANDON := Goexit|Behaviour08
 sanitize: ## run the tests with the native libraries under the address, leak and undefined-behaviour sanitizers (Linux)
 	$(GO) run -asan ./cmd/adjoint setup
@@ -63,7 +64,7 @@ $(LINT):
 lint: check
 
 rules: setup ## write docs/RULES.md anew
-	$(GO) test ./conformance -run TestEveryOpPassesAndTheRulesAreFresh -rewrite -count=1
+	$(GO) test ./conformance -run TestTheRulesAreFresh -rewrite -count=1
 
 generate: ## write the generated files anew
 	$(GO) run ./internal/gen
