@@ -80,6 +80,7 @@ void init() {
     return;
   }
   take_elementwise();
+  take_products();
   take_reductions();
   take_softmax();
 }

@@ -30,6 +30,7 @@ void init();
 
 // The kernels by family, one file each.
 void take_elementwise();
+void take_products();
 void take_reductions();
 void take_softmax();
 
