@@ -10,6 +10,7 @@ W=${PB_WORK:-$PWD/../out/bench}; export PB_WORK=$W
 PEERS=${PEERS:-mlx adjoint jax}
 mkdir -p "$W/results" "$W/tmp" "$W/data"
 export PYTHONDONTWRITEBYTECODE=1 PYTHONWARNINGS=ignore
+unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE # which would keep it from the processor's own kernels
 MLX=$W/mlx/bin/python; PY=$W/peers/bin/python; FAST=$W/libfastblas.so
 OUT=${OUT:-$W/results/$(date +%Y%m%d-%H%M%S).jsonl}
 if [ ! -e "$FAST" ]; then ./setup.sh || exit 1; fi
