@@ -19,8 +19,7 @@ checks = table.read(sys.argv[1:])[2]
 write("checks.json", {w: {p: c for p, c in by.items() if p in ("mlx", "jax")} for w, by in checks.items()})
 inputs = {}
 for name, a in data.arrays():
-    if name.split(".")[0] in ("mlp_s", "mlp_m", "mlp_l", "cnn", "svd3", "x1024", "x4"):
-        d = a.astype(np.float64)
-        inputs[name] = {"shape": list(a.shape), "dtype": str(a.dtype), "head": d.ravel()[:3].tolist(),
-                        "sums": [float(d.sum()), float(np.square(d).sum())]}
+    d = a.astype(np.float64)
+    inputs[name] = {"shape": list(a.shape), "dtype": str(a.dtype), "head": d.ravel()[:3].tolist(),
+                    "sums": [float(d.sum()), float(np.square(d).sum())]}
 write("inputs.json", inputs)

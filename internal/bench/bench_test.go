@@ -65,7 +65,7 @@ func TestSelect(t *testing.T) {
 	require.Equal(t, "sync", some[0].Name)
 	require.Equal(t, "mlp_s", some[1].Name)
 	_, err = bench.Select("sync", "mlp_xl")
-	require.EqualError(t, err, `there is no workload "mlp_xl"; there are: gelu, gelu_vag, mlp_s, mlp_m, mlp_l, cnn, svd3, dispatch, dispatch_gc, sync`)
+	require.EqualError(t, err, `there is no workload "mlp_xl"; there are: gelu, gelu_eager, gelu_vag, softmax_ln, mlp_s, mlp_m, mlp_l, cnn, lm, lstm, perex, hess, svd3, dispatch, dispatch_gc, sync`)
 	_, err = bench.Select("sync", "sync")
 	require.EqualError(t, err, `the workload "sync" is named twice`)
 }

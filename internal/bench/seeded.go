@@ -3,6 +3,7 @@ package bench
 import (
 	"math"
 	"math/bits"
+	"strconv"
 
 	"gonum.org/v1/gonum/mathext/prng"
 
@@ -115,6 +116,41 @@ func seeded(group string, out map[string]*core.Array) {
 		dense(d, "p.w1", "p.b1", 128, 10)
 		put("x", d.normals(1, 64, 28, 28, 1))
 		put("y", d.labels(10, 64))
+	case "lm":
+		const width, inner, places, classes, n = 128, 512, 128, 96, 16
+		d := newDraw(5)
+		put("p.tok", d.normals(0.02, classes, width))
+		put("p.pos", d.normals(0.02, places, width))
+		flat := func(name string) {
+			put("p."+name+"g", core.Ones(core.Float32, width))
+			put("p."+name+"b", core.Zeros(core.Float32, width))
+		}
+		for k := range lmLayers {
+			at := strconv.Itoa(k) + "."
+			flat(at + "ln1")
+			dense(d, "p."+at+"wqkv", "p."+at+"bqkv", width, 3*width)
+			dense(d, "p."+at+"wo", "p."+at+"bo", width, width)
+			flat(at + "ln2")
+			dense(d, "p."+at+"w1", "p."+at+"b1", width, inner)
+			dense(d, "p."+at+"w2", "p."+at+"b2", inner, width)
+		}
+		flat("lnf")
+		put("p.head", d.weights(width, width, classes))
+		tokens := d.labels(classes, n*(places+1)).Reshape(n, places+1)
+		put("x", tokens.Slice(1, 0, places))
+		put("y", tokens.Slice(1, 1, places+1))
+	case "lstm":
+		d := newDraw(6)
+		put("p.wx", d.weights(32, 32, 512))
+		put("p.wh", d.weights(128, 128, 512))
+		put("p.b", core.Zeros(core.Float32, 512))
+		put("x", d.normals(1, 32, 64, 32))
+		put("y", d.normals(0.5, 32, 128))
+	case "hess":
+		d := newDraw(7)
+		put("p", core.Concatenate(0, d.weights(8, 8*16), core.Zeros(core.Float32, 16), d.normals(0.25, 16), core.Zeros(core.Float32, 1)))
+		put("x", d.normals(1, 64, 8))
+		put("y", d.normals(1, 64))
 	case "svd3":
 		d := newDraw(8)
 		put("A", d.normals(1, 512, 256))

@@ -56,9 +56,11 @@ func sgd[P any](s state[P], g P) state[P] {
 	return s
 }
 
-// Adam's constants.
+// Adam's constants, and the rate and decay of AdamW.
 const (
 	adamRate = 1e-3
+	wRate    = 3e-4
+	wDecay   = 0.01
 	beta1    = 0.9
 	beta2    = 0.999
 	adamEps  = 1e-8
@@ -70,7 +72,12 @@ func newAdam[P any](params P) adam[P] {
 }
 
 // adamStep is Adam with bias correction.
-func adamStep[P any](s state[P], g P) state[P] {
+func adamStep[P any](s state[P], g P) state[P] { return adamRated(s, g, adamRate, 0) }
+
+// adamWStep is Adam that lets every parameter decay.
+func adamWStep[P any](s state[P], g P) state[P] { return adamRated(s, g, wRate, wDecay) }
+
+func adamRated[P any](s state[P], g P, rate, decay float64) state[P] {
 	t := s.Opt.T.AddScalar(1)
 	m := tree.Map2(s.Opt.M, g, func(m, g *core.Array) *core.Array {
 		return m.MulScalar(beta1).Add(g.MulScalar(1 - beta1))
@@ -80,12 +87,17 @@ func adamStep[P any](s state[P], g P) state[P] {
 	})
 	// The corrections are scalars: lr·m̂/(√v̂+ε) = scale·m/(√v+eps).
 	root := t.RPowScalar(beta2).RSubScalar(1).Sqrt()
-	scale := t.RPowScalar(beta1).RSubScalar(1).RDivScalar(adamRate).Mul(root)
+	scale := t.RPowScalar(beta1).RSubScalar(1).RDivScalar(rate).Mul(root)
 	eps := root.MulScalar(adamEps)
 	move := tree.Map2(m, v, func(m, v *core.Array) *core.Array {
 		return scale.Mul(m).Div(v.Sqrt().Add(eps))
 	})
-	params := tree.Map2(s.Params, move, func(p, d *core.Array) *core.Array { return p.Sub(d) })
+	params := tree.Map2(s.Params, move, func(p, d *core.Array) *core.Array {
+		if decay != 0 {
+			p = p.MulScalar(1 - rate*decay)
+		}
+		return p.Sub(d)
+	})
 	return state[P]{params, adam[P]{t, m, v}}
 }
 

@@ -37,11 +37,17 @@ type Result struct {
 // Workloads lists all workloads in the order in which they are reported.
 var Workloads = []Workload{
 	{"gelu", "GELU of 1024x1024 floats, compiled", gelu},
+	{"gelu_eager", "GELU of 1024x1024 floats, one operation after the other", geluEager},
 	{"gelu_vag", "sum of GELU and its gradient, compiled", geluGrad},
+	{"softmax_ln", "softmax of the layer norm of 1024x1024 floats, compiled", softmaxNorm},
 	{"mlp_s", "training step of a 64-32-10 network, batch 32, SGD", mlpSmall},
 	{"mlp_m", "training step of a 784-256-256-10 network, batch 128, Adam", mlpMedium},
 	{"mlp_l", "training step of a 784-1024-1024-10 network, batch 256, Adam", mlpLarge},
 	{"cnn", "training step of a network of two convolutions on 28x28 images, batch 64, Adam", cnn},
+	{"lm", "training step of a decoder-only transformer of two layers, 16x128 tokens, AdamW", lm},
+	{"lstm", "training step of an LSTM of 128 units over 64 steps, batch 32, Adam", lstm},
+	{"perex", "gradients of mlp_m's network for each of 128 examples, compiled", perExample},
+	{"hess", "second derivatives of a network's loss in 161 parameters, batch 64, compiled", hessian},
 	{"svd3", "three steps of subspace iteration on a 512x256 matrix", subspace},
 	{"dispatch", "adding two 4x4 arrays, not evaluated, inside Tidy", dispatchTidy},
 	{"dispatch_gc", "the same, left to Go's collector, whose work is counted", dispatchCollected},
