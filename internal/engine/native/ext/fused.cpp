@@ -1,3 +1,4 @@
+// adjoint:flags -O3
 // Running a group of elementwise ops, a tile at a time.
 #include "ext/fused.h"
 
