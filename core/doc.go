@@ -30,7 +30,8 @@
 //	defer core.Debug(core.DebugOptions{Stacks: true, NaN: true})()
 //
 // On the CPU all processors that the process may run on compute;
-// ADJOINT_NUM_THREADS=n sets how many do. ADJOINT_CPU=stock computes with MLX's
+// ADJOINT_NUM_THREADS=n sets how many do, which changes no bit of a result but the
+// last ones of matrix products. ADJOINT_CPU=stock computes with MLX's
 // kernels in place of Adjoint's, to compare the two. Both are read when the engine
 // opens.
 //

@@ -137,7 +137,8 @@ func TestWhatIsNoNumber(t *testing.T) {
 	}
 }
 
-// digests are of the bits of results of every kernel that shares work among threads.
+// digests are of the bits of results of every kernel that shares work among threads,
+// but for products: OpenBLAS adds in another order where panels have other sizes.
 func digests() map[string]string {
 	x := random.Normal(random.Key(1), core.Float32, 1025, 1031)
 	y := x.T().Mul(x.T().Tanh())

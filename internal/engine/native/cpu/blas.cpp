@@ -41,6 +41,9 @@ void gemm(
   if (order != row_major) {
     return gemm<T>(row_major, tb, ta, n, m, k, alpha, b, ldb, a, lda, beta, c, ldc);
   }
+  if (std::min(m, n) < 2) {
+    return openblas<T>(order, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc); // a gemv
+  }
   // Waking a thread pays from some 10 µs on.
   constexpr double least = 2e6;
   double flop = 2.0 * m * n * k;
@@ -48,9 +51,6 @@ void gemm(
   bool by_rows = m > n;
   int length = by_rows ? m : n;
   int each_part = parts > 1 ? ((length + parts - 1) / parts + 15) / 16 * 16 : length;
-  if (std::min(m, n) < 2) {
-    return openblas<T>(order, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc); // a gemv
-  }
   set_threads(1);
   each((length + each_part - 1) / each_part, [&](size_t part) {
     ptrdiff_t from = part * each_part;
