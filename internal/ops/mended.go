@@ -6,17 +6,11 @@ package ops
 // function is traced. Their symbols end in _mended, so that no other library's
 // function of the name takes their place.
 
-// mended wraps a C++ body with the functions that it may call:
-//
-//   - tied(x, y) is x, promoted and broadcast with y: vmap maps it wherever it
-//     maps x or y;
-//   - first(x) is the first element of x, a scalar.
+// mended wraps a C++ body with a function that it may call: tied(x, y) is x, promoted and broadcast with y: vmap maps it wherever it
+//     maps x or y.
 func mended(body string) string {
 	return `[&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			` + body + `
 		}()`
 }
@@ -70,18 +64,12 @@ var deviation = mended(`if (!a.is_tracer()) return mlx::core::std(a, axes, keepd
 			auto none = equal(v, zero, s);
 			return where(none, zero, sqrt(where(none, array(1, v.dtype()), v, s), s), s);`)
 
-// scaledAddmm is addmm: the engine's forward derivative leaves alpha and beta out, and its batch
-// rule takes c for a whole result that is mapped with a.
+// scaledAddmm is addmm: the engine's forward derivative leaves alpha and beta out.
 var scaledAddmm = mended(`auto x = alpha == 1 ? a : multiply(a, array(alpha, a.dtype()), s), z = beta == 1 ? c : multiply(c, array(beta, c.dtype()), s);
 			// The engine lets c be larger than such a product.
 			if (a.ndim() < 2 || b.ndim() < 2 || issubdtype(promote_types(promote_types(a.dtype(), b.dtype()), c.dtype()), complexfloating)) {
 				auto product = matmul(x, b, s);
 				return add(product, broadcast_to(z, product.shape(), s), s);
-			}
-			if (z.is_tracer() && z.size() > 0) {
-				auto w = first(z);
-				z = broadcast_to(z, matmul(x, b, s).shape(), s);
-				x = tied(x, w);
 			}
 			return addmm(z, x, b, 1, 1, s);`)
 

@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #endif
 
+#include "cpu/blas.h"
 #include "cpu/eager.h"
 #include "cpu/pool.h"
 #include "ext/bindings.h"
@@ -22,7 +23,7 @@ namespace adj::cpu {
 namespace {
 
 enum Order { row_major = 101 };
-enum Transpose { plain = 111 };
+enum Transpose { plain = 111, transposed = 112 };
 
 template <class T>
 using Gemm = void (*)(
@@ -33,53 +34,90 @@ template <class T> Gemm<T> openblas;
 void (*set_threads)(int);
 int most; // the threads of OpenBLAS for all else
 
-// gemm computes c = alpha·a·b + beta·c.
+// gemm stands in the place of cblas_sgemm and cblas_dgemm.
 template <class T>
 void gemm(
     int order, int ta, int tb, int m, int n, int k, T alpha, const T* a, int lda, const T* b, int ldb, T beta, T* c,
     int ldc) {
-  if (order != row_major) {
-    return gemm<T>(row_major, tb, ta, n, m, k, alpha, b, ldb, a, lda, beta, c, ldc);
+  if (order == row_major) {
+    multiply(Product<T>{ta != plain, tb != plain, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc});
+  } else {
+    multiply(Product<T>{tb != plain, ta != plain, n, m, k, alpha, b, ldb, a, lda, beta, c, ldc});
   }
-  if (std::min(m, n) < 2) {
-    return openblas<T>(order, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc); // a gemv
-  }
-  // Waking a thread pays from some 10 µs on.
-  constexpr double least = 2e6;
-  double flop = 2.0 * m * n * k;
-  int parts = std::min<double>(threads() * (flop > 64 * least ? 2 : 1), flop / least);
-  bool by_rows = m > n;
-  int length = by_rows ? m : n;
-  int each_part = parts > 1 ? ((length + parts - 1) / parts + 15) / 16 * 16 : length;
-  set_threads(1);
-  each((length + each_part - 1) / each_part, [&](size_t part) {
-    ptrdiff_t from = part * each_part;
-    int some = std::min<ptrdiff_t>(each_part, length - from);
-    if (by_rows) {
-      openblas<T>(order, ta, tb, some, n, k, alpha, a + from * (ta == plain ? lda : 1), lda, b, ldb, beta, c + from * ldc, ldc);
-    } else {
-      openblas<T>(order, ta, tb, m, some, k, alpha, a, lda, b + from * (tb == plain ? 1 : ldb), ldb, beta, c + from, ldc);
-    }
-  });
-  set_threads(most);
 }
 
 } // namespace
 
-void take_products() {
+bool has_blas() {
+  return set_threads != nullptr;
+}
+
+Single::Single() {
+  set_threads(1);
+}
+Single::~Single() {
+  set_threads(most);
+}
+
+int worth(double flop) {
+  // Waking a thread pays from some 10 µs on. Large ones are cut finer, to even out what
+  // else the processors do.
+  constexpr double least = 2e6;
+  return std::max(1.0, std::min<double>(threads() * (flop > 64 * least ? 2 : 1), flop / least));
+}
+
+template <class T> void multiply_here(const Product<T>& p) {
+  openblas<T>(
+      row_major, p.ta ? transposed : plain, p.tb ? transposed : plain, p.m, p.n, p.k, p.alpha, p.a, p.lda, p.b, p.ldb,
+      p.beta, p.c, p.ldc);
+}
+
+template <class T> void multiply(const Product<T>& p) {
+  if (std::min(p.m, p.n) < 2) {
+    return multiply_here(p); // a gemv
+  }
+  int parts = worth(2.0 * p.m * p.n * p.k);
+  bool by_rows = p.m > p.n;
+  int length = by_rows ? p.m : p.n;
+  int each_part = parts > 1 ? ((length + parts - 1) / parts + 15) / 16 * 16 : length;
+  Single single;
+  each((length + each_part - 1) / each_part, [&](size_t part) {
+    ptrdiff_t from = part * each_part;
+    int some = std::min<ptrdiff_t>(each_part, length - from);
+    auto q = p;
+    if (by_rows) {
+      q.m = some;
+      q.a += from * (p.ta ? 1 : p.lda);
+      q.c += from * p.ldc;
+    } else {
+      q.n = some;
+      q.b += from * (p.tb ? p.ldb : 1);
+      q.c += from;
+    }
+    multiply_here(q);
+  });
+}
+
+template void multiply(const Product<float>&);
+template void multiply(const Product<double>&);
+template void multiply_here(const Product<float>&);
+template void multiply_here(const Product<double>&);
+
+void bind_blas() {
   auto* lib = dlopen("libscipy_openblas.so", RTLD_NOW | RTLD_NOLOAD);
   if (!lib) {
     return;
   }
   openblas<float> = reinterpret_cast<Gemm<float>>(dlsym(lib, "scipy_cblas_sgemm"));
   openblas<double> = reinterpret_cast<Gemm<double>>(dlsym(lib, "scipy_cblas_dgemm"));
-  set_threads = reinterpret_cast<void (*)(int)>(dlsym(lib, "scipy_openblas_set_num_threads"));
+  auto set = reinterpret_cast<void (*)(int)>(dlsym(lib, "scipy_openblas_set_num_threads"));
   auto get_threads = reinterpret_cast<int (*)()>(dlsym(lib, "scipy_openblas_get_num_threads"));
-  if (!openblas<float> || !openblas<double> || !set_threads || !get_threads) {
+  if (!openblas<float> || !openblas<double> || !set || !get_threads) {
     return;
   }
   most = std::min(get_threads(), threads());
-  set_threads(most);
+  set(most);
+  set_threads = set;
   std::vector<Binding> bindings = {
       {"cblas_sgemm", reinterpret_cast<void*>(&gemm<float>)},
       {"cblas_dgemm", reinterpret_cast<void*>(&gemm<double>)},
@@ -89,7 +127,21 @@ void take_products() {
 
 #else
 
-void take_products() {}
+bool has_blas() {
+  return false;
+}
+Single::Single() {}
+Single::~Single() {}
+int worth(double) {
+  return 1;
+}
+template <class T> void multiply(const Product<T>&) {}
+template <class T> void multiply_here(const Product<T>&) {}
+template void multiply(const Product<float>&);
+template void multiply(const Product<double>&);
+template void multiply_here(const Product<float>&);
+template void multiply_here(const Product<double>&);
+void bind_blas() {}
 
 #endif
 

@@ -79,6 +79,7 @@ void init() {
   if (mode && std::strcmp(mode, "stock") == 0) {
     return;
   }
+  bind_blas();
   take_elementwise();
   take_products();
   take_reductions();

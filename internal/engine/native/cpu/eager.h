@@ -28,6 +28,9 @@ Eval take(const array& a, const char* name, Eval eval);
 // init takes what there are kernels for, unless ADJOINT_CPU is stock.
 void init();
 
+// bind_blas puts our products in the place of the functions that MLX calls.
+void bind_blas();
+
 // The kernels by family, one file each.
 void take_elementwise();
 void take_products();

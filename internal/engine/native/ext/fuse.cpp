@@ -1,9 +1,10 @@
 // The pass that makes groups of elementwise nodes.
 //
-// Every node gets a stage. A node that joins the group of one of its arguments
-// has the argument's stage; any other use of a result leads to a later stage.
-// All members of a group have one stage, so a path that leaves a group never
-// comes back to it, and the groups can be put in an order.
+// Every group gets a stage; a node alone is a group. A node that joins the group of one
+// of its arguments has the argument's stage; any other use of a result leads to a later
+// stage. So a path that leaves a group never comes back to it, and the groups can be put
+// in an order. A group that nothing outside of it uses yet waits for the node that is
+// the first to do so: it goes to that node's stage.
 #include <algorithm>
 #include <numeric>
 #include <unordered_map>
@@ -59,6 +60,7 @@ class Fusing {
       }
     }
     stage_.resize(g_.nodes().size());
+    left_.resize(g_.nodes().size());
     group_.resize(g_.nodes().size());
     std::iota(group_.begin(), group_.end(), 0);
     members_.assign(g_.nodes().size(), 1);
@@ -105,36 +107,43 @@ class Fusing {
     if (candidate && !fusable_[i]) {
       why_[i] = why;
     }
+    // What it would join, and the stage that all else leads to.
+    std::vector<size_t> with;
     uint32_t stage = 0;
     for (auto s : n.in) {
       auto from = made_by_[s];
       if (from == none) {
         continue;
       }
-      bool same = fusable_[i] && (joins(i, from) || spread(from));
-      stage = std::max(stage, stage_[from] + !same);
-    }
-    std::vector<size_t> with;
-    size_t size = 1;
-    for (auto s : n.in) {
-      auto from = made_by_[s];
-      if (from == none || !fusable_[i] || !joins(i, from) || stage_[from] != stage) {
-        continue;
-      }
       auto g = group(from);
-      if (std::find(with.begin(), with.end(), g) == with.end()) {
+      bool join = fusable_[i] && joins(i, from);
+      if (join && std::find(with.begin(), with.end(), g) == with.end()) {
         with.push_back(g);
-        size += members_[g];
       }
+      bool same = join || (fusable_[i] && spread(from));
+      stage = std::max(stage, stage_[g] + !same);
+    }
+    // A group of an earlier stage can wait for this node unless something used it.
+    with.erase(std::remove_if(with.begin(), with.end(), [&](size_t g) { return stage_[g] < stage && left_[g]; }), with.end());
+    size_t size = 1;
+    for (auto g : with) {
+      size += members_[g];
     }
     if (size > (gpu(i) ? gpu_ops : cpu_ops)) {
-      stage_[i] = stage + 1;
-      return;
+      with.clear();
+      stage++;
+      size = 1;
     }
-    stage_[i] = stage;
     for (auto g : with) {
       group_[g] = i;
+      left_[i] = left_[i] || left_[g];
     }
+    for (auto s : n.in) {
+      if (auto from = made_by_[s]; from != none && group(from) != i) {
+        left_[group(from)] = true;
+      }
+    }
+    stage_[i] = stage;
     members_[i] = size;
   }
 
@@ -149,8 +158,8 @@ class Fusing {
     // A unit comes after all that it reads, which is of an earlier stage, or of
     // the same one and outside any group.
     std::stable_sort(units.begin(), units.end(), [&](auto& a, auto& b) {
-      if (stage_[a[0]] != stage_[b[0]]) {
-        return stage_[a[0]] < stage_[b[0]];
+      if (auto x = stage_[group(a[0])], y = stage_[group(b[0])]; x != y) {
+        return x < y;
       }
       return a.back() < b.back();
     });
@@ -341,9 +350,9 @@ class Fusing {
   std::vector<Graph::Spec> specs_; // by slot
   std::vector<uint32_t> made_by_; // the node that makes each slot
   std::vector<uint32_t> first_; // the first slot of each node
-  std::vector<uint32_t> stage_, group_;
+  std::vector<uint32_t> stage_, group_; // the stage, of the last node of each group
   std::vector<size_t> members_;
-  std::vector<bool> fusable_, used_;
+  std::vector<bool> fusable_, used_, left_; // left: something outside of the group uses it
   std::unordered_map<size_t, std::string> why_;
 };
 

@@ -1,10 +1,12 @@
 // Memory that cannot be had.
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
 #include "ext/bindings.h"
 #include "mlx/allocator.h"
 #include "mlx/device.h"
+#include "mlx/memory.h"
 
 namespace adj {
 
@@ -53,6 +55,10 @@ void memory_init() {
   if (is_available(Device(Device::gpu))) {
     return; // its allocator says so itself
   }
+  // MLX keeps 32 MiB of freed memory for re-use. Memory that it gives back comes again
+  // page by page, each cleared by the system, which costs as much as computing on it.
+  constexpr size_t least = 32 << 20, most = 512 << 20;
+  set_cache_limit(std::clamp<size_t>(get_memory_limit() / 64, least, most));
   checked = new Checked(allocator::allocator());
   std::vector<Binding> bindings = {
       {"_ZN3mlx4core9allocator9allocatorEv", reinterpret_cast<void*>(&checked_allocator)}};

@@ -13,6 +13,15 @@ namespace adj {
 
 using namespace mlx::core;
 
+// chosen returns the input that a choice takes whose condition is one constant, else -1.
+static int chosen(const Graph& g, const Graph::Node& n) {
+  if (n.in[0] < g.inputs() || n.in[0] >= g.inputs() + g.constants().size()) {
+    return -1;
+  }
+  auto& c = g.constants()[n.in[0] - g.inputs()];
+  return c.data_size() == 1 && c.is_available() ? (*c.data<bool>() ? 1 : 2) : -1;
+}
+
 // pass_through says where the results of a node that computes nothing come from:
 // the first of as many of its inputs as it has results. It returns -1 for other nodes.
 static int pass_through(const Graph::Node& n, const Shape& shape) {
@@ -93,7 +102,12 @@ Graph merge(const Graph& g, size_t* merged) {
     if (n.broadcast) {
       n.in.resize(1); // the others only told the shape
     }
-    if (int from = n.in.empty() ? -1 : pass_through(n, shapes[n.in[0]]); from >= 0) {
+    int from = n.in.empty() ? -1 : pass_through(n, shapes[n.in[0]]);
+    if (from < 0 && n.in.size() == 3 && op_name(*n.primitive) == "Select") {
+      from = chosen(g, n);
+      from = from >= 0 && shapes[n.in[from]] == n.shapes[0] ? from : -1;
+    }
+    if (from >= 0) {
       for (size_t i = 0; i < n.shapes.size(); i++) {
         same.push_back(n.in[from + i]);
       }

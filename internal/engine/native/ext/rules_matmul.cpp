@@ -333,16 +333,25 @@ Mapped packed_vmap(Primitive& p, const Arrays& inputs, const std::vector<int>& a
   return {{own == 1 ? squeeze(y, -2, q.s) : y}, {0}};
 }
 
-// MLX's rule wants a factor to be mapped, too, when the summand is.
+// MLX's rule takes a summand that is not mapped for one that is. Where the second factor
+// is not mapped all examples are rows of one product.
 Mapped addmm_vmap(Primitive& p, const Arrays& inputs, const std::vector<int>& mapped) {
-  if (mapped[0] >= 0 || mapped[1] >= 0) {
-    return p.vmap(inputs, mapped);
-  }
   auto [alpha, beta] = static_cast<AddMM&>(p).state();
   Batch b(inputs, mapped, p.stream());
-  auto scaled = [&](const array& x, float by) { return by == 1 ? x : multiply(x, array(by, x.dtype()), b.s); };
-  auto product = matmul(inputs[0], inputs[1], b.s);
-  return {{add(scaled(product, alpha), scaled(b.front(2), beta), b.s)}, {0}};
+  auto c = b.front(2);
+  if (mapped[0] < 0 && mapped[1] < 0) {
+    auto scaled = [&](const array& x, float by) { return by == 1 ? x : multiply(x, array(by, x.dtype()), b.s); };
+    return {{add(scaled(matmul(inputs[0], inputs[1], b.s), alpha), scaled(c, beta), b.s)}, {0}};
+  }
+  auto shape = c.shape();
+  shape[0] = b.size;
+  c = broadcast_to(c, shape, b.s);
+  if (mapped[1] < 0 && inputs[1].ndim() == 2) {
+    auto rows = [&](const array& x) { return flatten(x, 0, -2, b.s); };
+    return {{reshape(addmm(rows(c), rows(b.front(0)), inputs[1], alpha, beta, b.s), shape, b.s)}, {0}};
+  }
+  auto factor = [&](size_t i) { return mapped[i] < 0 ? inputs[i] : b.front(i); };
+  return {{addmm(c, factor(0), factor(1), alpha, beta, b.s)}, {0}};
 }
 
 // Both factors of these are rounded as they come.

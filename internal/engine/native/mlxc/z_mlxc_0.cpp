@@ -268,9 +268,6 @@ int mlx_logaddexp_mended(mlx_array* res, const mlx_array a, const mlx_array b, c
   return guard([&] {
     set(res, [](const auto& a, const auto& b, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto t = promote_types(a.dtype(), b.dtype());
 			if (!issubdtype(t, complexfloating)) return logaddexp(a, b, s);
 			auto x = astype(a, t, s), y = astype(b, t, s);
@@ -315,9 +312,6 @@ int mlx_bitwise_and_mended(mlx_array* res, const mlx_array a, const mlx_array b,
   return guard([&] {
     set(res, [](const auto& a, const auto& b, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			return a.is_tracer() || b.is_tracer() ? bitwise_and(tied(a, b), tied(b, a), s) : bitwise_and(a, b, s);
 		}(); }(get(a), get(b), get(s)));
   });
@@ -327,9 +321,6 @@ int mlx_bitwise_or_mended(mlx_array* res, const mlx_array a, const mlx_array b, 
   return guard([&] {
     set(res, [](const auto& a, const auto& b, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			return a.is_tracer() || b.is_tracer() ? bitwise_or(tied(a, b), tied(b, a), s) : bitwise_or(a, b, s);
 		}(); }(get(a), get(b), get(s)));
   });
@@ -339,9 +330,6 @@ int mlx_bitwise_xor_mended(mlx_array* res, const mlx_array a, const mlx_array b,
   return guard([&] {
     set(res, [](const auto& a, const auto& b, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			return a.is_tracer() || b.is_tracer() ? bitwise_xor(tied(a, b), tied(b, a), s) : bitwise_xor(a, b, s);
 		}(); }(get(a), get(b), get(s)));
   });
@@ -351,9 +339,6 @@ int mlx_left_shift_mended(mlx_array* res, const mlx_array a, const mlx_array b, 
   return guard([&] {
     set(res, [](const auto& a, const auto& b, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			return a.is_tracer() || b.is_tracer() ? left_shift(tied(a, b), tied(b, a), s) : left_shift(a, b, s);
 		}(); }(get(a), get(b), get(s)));
   });
@@ -363,9 +348,6 @@ int mlx_right_shift_mended(mlx_array* res, const mlx_array a, const mlx_array b,
   return guard([&] {
     set(res, [](const auto& a, const auto& b, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			return a.is_tracer() || b.is_tracer() ? right_shift(tied(a, b), tied(b, a), s) : right_shift(a, b, s);
 		}(); }(get(a), get(b), get(s)));
   });
@@ -393,9 +375,6 @@ int mlx_sign_mended(mlx_array* res, const mlx_array a, const mlx_stream s) {
   return guard([&] {
     set(res, [](const auto& a, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			if (!issubdtype(a.dtype(), complexfloating)) return sign(a, s);
 			auto one = where(equal(a, array(0, a.dtype()), s), array(1, a.dtype()), a, s);
 			return divide(a, abs(one, s), s);
@@ -635,9 +614,6 @@ int mlx_not_equal_mended(mlx_array* res, const mlx_array a, const mlx_array b, c
   return guard([&] {
     set(res, [](const auto& a, const auto& b, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			return a.is_tracer() || b.is_tracer() ? logical_not(equal(a, b, s), s) : not_equal(a, b, s);
 		}(); }(get(a), get(b), get(s)));
   });
@@ -683,9 +659,6 @@ int mlx_logical_xor_mended(mlx_array* res, const mlx_array a, const mlx_array b,
   return guard([&] {
     set(res, [](const auto& a, const auto& b, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			return a.is_tracer() || b.is_tracer() ? logical_not(equal(astype(a, bool_, s), astype(b, bool_, s), s), s) : logical_xor(a, b, s);
 		}(); }(get(a), get(b), get(s)));
   });

@@ -132,9 +132,6 @@ int mlx_std_axes_mended(mlx_array* res, const mlx_array a, const int* axes, size
   return guard([&] {
     set(res, [](const auto& a, const auto& axes, const auto& keepdims, const auto& ddof, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			if (!a.is_tracer()) return mlx::core::std(a, axes, keepdims, ddof, s);
 			auto v = var(a, axes, keepdims, ddof, s), zero = array(0, v.dtype());
 			auto none = equal(v, zero, s);

@@ -737,9 +737,6 @@ int mlx_slice_update_mended(mlx_array* res, const mlx_array src, const mlx_array
   return guard([&] {
     set(res, [](const auto& src, const auto& update, const auto& start, const auto& stop, const auto& strides, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			if (!src.is_tracer() && !update.is_tracer()) return slice_update(src, update, start, stop, strides, s);
 			auto old = slice(src, start, stop, strides, s);
 			auto x = broadcast_to(astype(update, src.dtype(), s), old.shape(), s);
@@ -752,9 +749,6 @@ int mlx_slice_update_add_mended(mlx_array* res, const mlx_array src, const mlx_a
   return guard([&] {
     set(res, [](const auto& src, const auto& update, const auto& start, const auto& stop, const auto& strides, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			if (!src.is_tracer() && !update.is_tracer()) return slice_update_add(src, update, start, stop, strides, s);
 			auto old = slice(src, start, stop, strides, s);
 			auto x = broadcast_to(astype(update, src.dtype(), s), old.shape(), s);
@@ -767,9 +761,6 @@ int mlx_slice_update_prod_mended(mlx_array* res, const mlx_array src, const mlx_
   return guard([&] {
     set(res, [](const auto& src, const auto& update, const auto& start, const auto& stop, const auto& strides, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			if (!src.is_tracer() && !update.is_tracer()) return slice_update_prod(src, update, start, stop, strides, s);
 			auto old = slice(src, start, stop, strides, s);
 			auto x = broadcast_to(astype(update, src.dtype(), s), old.shape(), s);
@@ -782,9 +773,6 @@ int mlx_slice_update_max_mended(mlx_array* res, const mlx_array src, const mlx_a
   return guard([&] {
     set(res, [](const auto& src, const auto& update, const auto& start, const auto& stop, const auto& strides, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			if (!src.is_tracer() && !update.is_tracer()) return slice_update_max(src, update, start, stop, strides, s);
 			auto old = slice(src, start, stop, strides, s);
 			auto x = broadcast_to(astype(update, src.dtype(), s), old.shape(), s);
@@ -797,9 +785,6 @@ int mlx_slice_update_min_mended(mlx_array* res, const mlx_array src, const mlx_a
   return guard([&] {
     set(res, [](const auto& src, const auto& update, const auto& start, const auto& stop, const auto& strides, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			if (!src.is_tracer() && !update.is_tracer()) return slice_update_min(src, update, start, stop, strides, s);
 			auto old = slice(src, start, stop, strides, s);
 			auto x = broadcast_to(astype(update, src.dtype(), s), old.shape(), s);
@@ -1020,19 +1005,11 @@ int mlx_addmm_mended(mlx_array* res, const mlx_array c, const mlx_array a, const
   return guard([&] {
     set(res, [](const auto& c, const auto& a, const auto& b, const auto& alpha, const auto& beta, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto x = alpha == 1 ? a : multiply(a, array(alpha, a.dtype()), s), z = beta == 1 ? c : multiply(c, array(beta, c.dtype()), s);
 			// The engine lets c be larger than such a product.
 			if (a.ndim() < 2 || b.ndim() < 2 || issubdtype(promote_types(promote_types(a.dtype(), b.dtype()), c.dtype()), complexfloating)) {
 				auto product = matmul(x, b, s);
 				return add(product, broadcast_to(z, product.shape(), s), s);
-			}
-			if (z.is_tracer() && z.size() > 0) {
-				auto w = first(z);
-				z = broadcast_to(z, matmul(x, b, s).shape(), s);
-				x = tied(x, w);
 			}
 			return addmm(z, x, b, 1, 1, s);
 		}(); }(get(c), get(a), get(b), alpha, beta, get(s)));
@@ -1347,9 +1324,6 @@ int mlx_linalg_pinv_mended(mlx_array* res, const mlx_array a, const mlx_stream s
   return guard([&] {
     set(res, [](const auto& a, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			if (!a.is_tracer() || a.size() == 0) return linalg::pinv(a, s);
 			using Arrays = std::vector<array>;
 			struct Rules {

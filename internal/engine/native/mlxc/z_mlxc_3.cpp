@@ -22,9 +22,6 @@ int mlx_linalg_det_mended(mlx_array* res, const mlx_array a, const mlx_stream s)
   return guard([&] {
     set(res, [](const auto& a, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto small = linalg::det(a, s);
 			if (a.shape(-1) <= 3) return small;
 			auto [lu, pivots] = linalg::lu_factor(astype(a, issubdtype(a.dtype(), inexact) ? a.dtype() : promote_types(a.dtype(), float32), s), s);
@@ -42,9 +39,6 @@ int mlx_linalg_slogdet_mended(mlx_array* res_0, mlx_array* res_1, const mlx_arra
   return guard([&] {
     auto r = [](const auto& a, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto small = linalg::slogdet(a, s);
 			if (a.shape(-1) <= 3) return small;
 			auto [lu, pivots] = linalg::lu_factor(astype(a, issubdtype(a.dtype(), inexact) ? a.dtype() : promote_types(a.dtype(), float32), s), s);
@@ -103,9 +97,6 @@ int mlx_linalg_norm_l2_mended(mlx_array* res, const mlx_array a, const int* axis
   return guard([&] {
     set(res, [](const auto& a, const auto& axis, const auto& keepdims, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto norm = [&](const array& a) { return linalg::norm(a, axis, keepdims, s); };
 			auto y = norm(a);
 			if (!a.is_tracer()) return y;
@@ -122,9 +113,6 @@ int mlx_linalg_norm_mended(mlx_array* res, const mlx_array a, double ord, const 
   return guard([&] {
     set(res, [](const auto& a, const auto& ord, const auto& axis, const auto& keepdims, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto norm = [&](const array& a) { return linalg::norm(a, ord, axis, keepdims, s); };
 			auto y = norm(a);
 			if (!a.is_tracer()) return y;
@@ -141,9 +129,6 @@ int mlx_linalg_norm_matrix_mended(mlx_array* res, const mlx_array a, const char*
   return guard([&] {
     set(res, [](const auto& a, const auto& ord, const auto& axis, const auto& keepdims, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto norm = [&](const array& a) { return linalg::norm(a, ord, axis, keepdims, s); };
 			auto y = norm(a);
 			if (!a.is_tracer()) return y;
@@ -160,9 +145,6 @@ int mlx_fft_fft_checked(mlx_array* res, const mlx_array a, int n, int axis, mlx_
   return guard([&] {
     set(res, [](const auto& a, const auto& n, const auto& axis, const auto& norm, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto there = [&](int k) {
 				if (k < -int(a.ndim()) || k >= int(a.ndim()))
 					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
@@ -177,9 +159,6 @@ int mlx_fft_fft2_checked(mlx_array* res, const mlx_array a, const int* n, size_t
   return guard([&] {
     set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto there = [&](int k) {
 				if (k < -int(a.ndim()) || k >= int(a.ndim()))
 					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
@@ -194,9 +173,6 @@ int mlx_fft_fftn_checked(mlx_array* res, const mlx_array a, const int* n, size_t
   return guard([&] {
     set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto there = [&](int k) {
 				if (k < -int(a.ndim()) || k >= int(a.ndim()))
 					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
@@ -211,9 +187,6 @@ int mlx_fft_ifft_checked(mlx_array* res, const mlx_array a, int n, int axis, mlx
   return guard([&] {
     set(res, [](const auto& a, const auto& n, const auto& axis, const auto& norm, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto there = [&](int k) {
 				if (k < -int(a.ndim()) || k >= int(a.ndim()))
 					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
@@ -228,9 +201,6 @@ int mlx_fft_ifft2_checked(mlx_array* res, const mlx_array a, const int* n, size_
   return guard([&] {
     set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto there = [&](int k) {
 				if (k < -int(a.ndim()) || k >= int(a.ndim()))
 					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
@@ -245,9 +215,6 @@ int mlx_fft_ifftn_checked(mlx_array* res, const mlx_array a, const int* n, size_
   return guard([&] {
     set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto there = [&](int k) {
 				if (k < -int(a.ndim()) || k >= int(a.ndim()))
 					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
@@ -262,9 +229,6 @@ int mlx_fft_rfft_checked(mlx_array* res, const mlx_array a, int n, int axis, mlx
   return guard([&] {
     set(res, [](const auto& a, const auto& n, const auto& axis, const auto& norm, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto there = [&](int k) {
 				if (k < -int(a.ndim()) || k >= int(a.ndim()))
 					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
@@ -280,9 +244,6 @@ int mlx_fft_rfft2_checked(mlx_array* res, const mlx_array a, const int* n, size_
   return guard([&] {
     set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto there = [&](int k) {
 				if (k < -int(a.ndim()) || k >= int(a.ndim()))
 					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
@@ -298,9 +259,6 @@ int mlx_fft_rfftn_checked(mlx_array* res, const mlx_array a, const int* n, size_
   return guard([&] {
     set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto there = [&](int k) {
 				if (k < -int(a.ndim()) || k >= int(a.ndim()))
 					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
@@ -316,9 +274,6 @@ int mlx_fft_irfft_mended(mlx_array* res, const mlx_array a, int n, int axis, mlx
   return guard([&] {
     set(res, [](const auto& a, const auto& n, const auto& axis, const auto& norm, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto there = [&](int k) {
 				if (k < -int(a.ndim()) || k >= int(a.ndim()))
 					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
@@ -358,9 +313,6 @@ int mlx_fft_irfft2_mended(mlx_array* res, const mlx_array a, const int* n, size_
   return guard([&] {
     set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto there = [&](int k) {
 				if (k < -int(a.ndim()) || k >= int(a.ndim()))
 					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");
@@ -400,9 +352,6 @@ int mlx_fft_irfftn_mended(mlx_array* res, const mlx_array a, const int* n, size_
   return guard([&] {
     set(res, [](const auto& a, const auto& n, const auto& axes, const auto& norm, const auto& s) { return [&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
-			[[maybe_unused]] auto first = [&](const array& x) {
-				return reshape(slice(x, Shape(x.ndim(), 0), Shape(x.ndim(), 1), s), Shape{}, s);
-			};
 			auto there = [&](int k) {
 				if (k < -int(a.ndim()) || k >= int(a.ndim()))
 					throw std::invalid_argument("axis " + std::to_string(k) + " is out of range for an array of " + std::to_string(a.ndim()) + " axes");

@@ -1,0 +1,225 @@
+// Products of matrices, batches of them, and sums with them.
+//
+// What MLX copies first is read where it lies: matrices whose rows or columns are
+// contiguous, at any distance, and one matrix for all of a batch. A batch is shared out
+// by its matrices, a single large product by its panels.
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "cpu/blas.h"
+#include "cpu/eager.h"
+#include "cpu/pool.h"
+#include "ext/engine.h"
+#include "mlx/allocator.h"
+#include "mlx/backend/cpu/encoder.h"
+#include "mlx/ops.h"
+
+namespace adj::cpu {
+
+using namespace mlx::core;
+
+namespace {
+
+// A Matrix is how the matrices of an array lie.
+struct Matrix {
+  bool transposed;
+  int ld;
+};
+
+std::optional<Matrix> matrix(const array& a) {
+  int64_t rows = a.shape(-2), cols = a.shape(-1), by_row = a.strides(-2), by_col = a.strides(-1);
+  constexpr int64_t most = 1 << 30;
+  if ((by_col == 1 || cols == 1) && (by_row >= cols || rows == 1)) {
+    auto ld = rows == 1 ? cols : by_row;
+    return ld < most ? std::optional<Matrix>({false, (int)ld}) : std::nullopt;
+  }
+  if ((by_row == 1 || rows == 1) && (by_col >= rows || cols == 1)) {
+    auto ld = cols == 1 ? rows : by_col;
+    return ld < most ? std::optional<Matrix>({true, (int)ld}) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// Steps are the places of an array's matrices, in the order of a batch.
+class Steps {
+ public:
+  explicit Steps(const array& a) : shape_(a.shape().begin(), a.shape().end() - 2), strides_(a.strides().begin(), a.strides().end() - 2) {}
+  int64_t at(size_t i) const {
+    int64_t to = 0;
+    for (size_t k = shape_.size(); k-- > 0; i /= shape_[k]) {
+      to += (i % shape_[k]) * strides_[k];
+    }
+    return to;
+  }
+  // even returns the distance of all successive matrices, if there is one.
+  std::optional<int64_t> even() const {
+    int64_t step = -1, count = 1;
+    for (size_t k = shape_.size(); k-- > 0; count *= shape_[k]) {
+      if (shape_[k] == 1) {
+        continue;
+      }
+      if (step >= 0 && strides_[k] != step * count) {
+        return std::nullopt;
+      }
+      step = step < 0 ? strides_[k] : step;
+    }
+    return std::max<int64_t>(step, 0);
+  }
+
+ private:
+  std::vector<int64_t> shape_, strides_;
+};
+
+// A Summand is what a result begins with.
+template <class T> struct Summand {
+  const T* data = nullptr;
+  int64_t by_row = 0, by_col = 1;
+
+  void fill(const Product<T>& p, ptrdiff_t offset) const {
+    for (int i = 0; i < p.m; i++) {
+      auto* from = data + offset + i * by_row;
+      auto* to = p.c + (ptrdiff_t)i * p.ldc;
+      if (by_col == 1) {
+        std::memcpy(to, from, p.n * sizeof(T));
+      } else {
+        for (int j = 0; j < p.n; j++) {
+          to[j] = from[j * by_col];
+        }
+      }
+    }
+  }
+};
+
+template <class T> struct Batched {
+  Product<T> one;
+  size_t count;
+  Steps a, b, c;
+  Summand<T> sum;
+
+  void operator()() const {
+    double flop = 2.0 * one.m * one.n * one.k;
+    if (count == 1 || flop > 4e6 * threads()) {
+      for (size_t i = 0; i < count; i++) {
+        auto p = at(i);
+        if (sum.data) {
+          size_t grain = std::max(1, (1 << 15) / std::max(1, p.n));
+          split(p.m, grain, [&](size_t begin, size_t end) {
+            auto q = p;
+            q.m = end - begin, q.c += begin * p.ldc;
+            sum.fill(q, c.at(i) + (ptrdiff_t)begin * sum.by_row);
+          });
+        }
+        multiply(p);
+      }
+      return;
+    }
+    Single single;
+    size_t parts = std::min<size_t>(count, 2 * worth(flop * count) - 1);
+    each(parts, [&](size_t part) {
+      for (size_t i = count * part / parts; i < count * (part + 1) / parts; i++) {
+        auto p = at(i);
+        if (sum.data) {
+          sum.fill(p, c.at(i));
+        }
+        multiply_here(p);
+      }
+    });
+  }
+
+ private:
+  Product<T> at(size_t i) const {
+    auto p = one;
+    p.a += a.at(i);
+    p.b += b.at(i);
+    p.c += i * p.m * p.n;
+    return p;
+  }
+};
+
+Eval stock_matmul, stock_addmm;
+
+// dense returns a or, where its matrices lie in no way that can be read, a copy.
+array dense(const array& a, const Stream& s) {
+  if (matrix(a)) {
+    return a;
+  }
+  auto copy = contiguous(a, false, s);
+  auto to = copy.outputs();
+  copy.primitive().eval_cpu({a}, to);
+  mlx::core::cpu::get_command_encoder(s).add_temporary(to[0]);
+  return to[0];
+}
+
+template <class T>
+void run(const Stream& s, const array& x, const array& y, const array* z, T alpha, T beta, array& out) {
+  auto a = dense(x, s), b = dense(y, s);
+  auto p = *matrix(a), q = *matrix(b);
+  int m = a.shape(-2), k = a.shape(-1), n = b.shape(-1);
+  size_t count = out.size() / m / n;
+  Batched<T> job{
+      {p.transposed, q.transposed, m, n, k, alpha, a.data<T>(), p.ld, b.data<T>(), q.ld, beta, nullptr, n},
+      count, Steps(a), Steps(b), Steps(z ? *z : out), {}};
+  if (z && z->is_donatable() && z->flags().row_contiguous && z->size() == out.size()) {
+    out.copy_shared_buffer(*z);
+  } else {
+    out.set_data(allocator::malloc(out.nbytes()));
+    if (z) {
+      job.sum = {z->data<T>(), z->strides(-2), z->strides(-1)};
+    }
+  }
+  job.one.c = out.data<T>();
+  // One matrix for all of a batch of rows that lie evenly makes one product.
+  auto rows = job.a.even(), same = job.b.even(), more = job.c.even();
+  if (count > 1 && !p.transposed && same == 0 && rows == (int64_t)m * p.ld && (int64_t)m * count < 1 << 30 &&
+      (!job.sum.data || more == m * job.sum.by_row)) {
+    job.one.m = m * count;
+    job.count = 1;
+  }
+  if (tasks_run_here()) {
+    job();
+  } else {
+    mlx::core::cpu::get_command_encoder(s).dispatch(std::move(job));
+  }
+}
+
+bool ours(const array& out, const std::vector<array>& in) {
+  return (out.dtype() == float32 || out.dtype() == float64) && out.size() > 0 && in[0].shape(-1) > 0;
+}
+
+void multiply_all(const Stream& s, const std::vector<array>& in, double alpha, double beta, array& out) {
+  auto* z = in.size() > 2 ? &in[2] : nullptr;
+  if (out.dtype() == float32) {
+    run<float>(s, in[0], in[1], z, alpha, beta, out);
+  } else {
+    run<double>(s, in[0], in[1], z, alpha, beta, out);
+  }
+}
+
+void matmul(Primitive* p, const std::vector<array>& inputs, std::vector<array>& outputs) {
+  if (!ours(outputs[0], inputs)) {
+    return stock_matmul(p, inputs, outputs);
+  }
+  multiply_all(p->stream(), inputs, 1, 0, outputs[0]);
+}
+
+void addmm(Primitive* p, const std::vector<array>& inputs, std::vector<array>& outputs) {
+  if (!ours(outputs[0], inputs)) {
+    return stock_addmm(p, inputs, outputs);
+  }
+  auto [alpha, beta] = static_cast<AddMM*>(p)->state();
+  multiply_all(p->stream(), inputs, alpha, beta, outputs[0]);
+}
+
+} // namespace
+
+void take_products() {
+  if (!has_blas()) {
+    return;
+  }
+  auto x = array({1.0f, 2.0f, 3.0f, 4.0f}, {2, 2});
+  stock_matmul = take(mlx::core::matmul(x, x), "Matmul", matmul);
+  stock_addmm = take(mlx::core::addmm(x, x, x), "AddMM", addmm);
+}
+
+} // namespace adj::cpu
