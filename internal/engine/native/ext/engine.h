@@ -120,16 +120,18 @@ class Graph {
   }
   // lift makes inputs of the constants, behind the other inputs, and returns them.
   std::vector<array> lift();
-  // evaluate runs the computation now, on arrays that are evaluated or scheduled
-  // on the stream of its primitives. It is meant for primitives that are being
-  // evaluated themselves. After a failure it returns nothing.
+  // evaluate runs the computation now, in its fused form, on arrays that are evaluated
+  // or scheduled on the stream of its primitives. It is meant for primitives that are
+  // being evaluated themselves. After a failure it returns nothing.
   std::vector<array> evaluate(std::vector<array> in) const;
   // only says whether all primitives are on a stream.
   bool only(const Stream& s) const;
 
  private:
   std::string user(uint32_t slot) const;
+  std::vector<array> evaluate_as_it_is(std::vector<array> in) const;
 
+  mutable std::shared_ptr<const Graph> fused_; // made by the first evaluate
   // Slots: the inputs, the constants, then the results of the nodes in order.
   std::vector<Spec> inputs_;
   size_t slots_ = 0;

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "ext/foreign.h"
+#include "ext/passes.h"
 #include "ext/rules.h"
 #include "ext/whole.h"
 
@@ -216,6 +217,13 @@ bool Graph::only(const Stream& s) const {
 }
 
 std::vector<array> Graph::evaluate(std::vector<array> in) const {
+  if (!fused_) {
+    fused_ = std::make_shared<const Graph>(optimise(*this, true, true).graph);
+  }
+  return fused_->evaluate_as_it_is(std::move(in));
+}
+
+std::vector<array> Graph::evaluate_as_it_is(std::vector<array> in) const {
   // A slot is let go after its last use, so that its buffer can be used again.
   std::vector<uint32_t> uses(slots_);
   for (auto& n : nodes_) {
