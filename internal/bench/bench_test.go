@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func TestWorkloadsComputeWhatThePeersDo(t *testing.T) {
 	type checks struct{ Check, Check3 []float64 }
 	peers := fixture[map[string]map[string]checks](t, "checks.json")
 	in := bench.Seeded()
-	for _, w := range bench.Workloads {
+	for _, w := range slices.Concat(bench.Workloads, bench.Ops) {
 		t.Run(w.Name, func(t *testing.T) {
 			first, third, err := w.Check(in)
 			require.NoError(t, err)
@@ -59,15 +60,55 @@ func near(t *testing.T, peer string, want, got []float64) {
 func TestSelect(t *testing.T) {
 	all, err := bench.Select()
 	require.NoError(t, err)
-	require.Len(t, all, len(bench.Names()))
+	require.Len(t, all, len(bench.Workloads))
 	some, err := bench.Select("sync", "mlp_s")
 	require.NoError(t, err)
 	require.Equal(t, "sync", some[0].Name)
 	require.Equal(t, "mlp_s", some[1].Name)
 	_, err = bench.Select("sync", "mlp_xl")
-	require.EqualError(t, err, `there is no workload "mlp_xl"; there are: gelu, gelu_eager, gelu_vag, softmax_ln, mlp_s, mlp_m, mlp_l, cnn, lm, lstm, perex, hess, svd3, dispatch, dispatch_gc, sync`)
+	require.EqualError(t, err, `there is no workload "mlp_xl"; there are: gelu, gelu_eager, gelu_vag, softmax_ln, mlp_s, mlp_m, mlp_l, cnn, lm, lstm, perex, hess, svd3, dispatch, dispatch_gc, sync; and ops: op_exp, op_tanh, op_erf, op_sum_0, op_sum_1, op_sum, op_max_1, op_softmax, op_layer_norm, op_where, op_transpose, op_sort, op_take, op_scatter_add, op_normal, op_matmul_bf16, op_conv, op_attention, op_attention_causal`)
 	_, err = bench.Select("sync", "sync")
 	require.EqualError(t, err, `the workload "sync" is named twice`)
+	ops, err := bench.Select("sync", "ops", "mlp_s")
+	require.NoError(t, err)
+	require.Len(t, ops, len(bench.Ops)+2)
+	require.Equal(t, "op_exp", ops[1].Name)
+	_, err = bench.Select("ops", "op_sort")
+	require.EqualError(t, err, `the workload "op_sort" is named twice`)
+}
+
+func TestOnlyOperationsHaveWork(t *testing.T) {
+	for _, w := range bench.Workloads {
+		require.Zero(t, w.Work, w.Name)
+	}
+	for _, w := range bench.Ops {
+		require.Positive(t, w.Work.Bytes, w.Name)
+	}
+}
+
+func TestPeak(t *testing.T) {
+	p := bench.Peak{CopyGBs: 100, ProductGFLOPs: 500}
+	for name, c := range map[string]struct {
+		work bench.Work
+		ms   float64
+		want float64
+	}{
+		"bytes":           {bench.Work{Bytes: 1e8}, 2, 50},
+		"products":        {bench.Work{FLOP: 1e9}, 8, 25},
+		"bytes longer":    {bench.Work{Bytes: 1e9, FLOP: 1e9}, 20, 50},
+		"products longer": {bench.Work{Bytes: 1e6, FLOP: 1e9}, 20, 10},
+		"from the cache":  {bench.Work{Bytes: 1e8}, 0.8, 125},
+	} {
+		require.InEpsilon(t, c.want, p.Of(c.work, c.ms), 1e-3, name)
+	}
+
+	short := bench.Timing{Batch: time.Millisecond, Batches: 2}
+	got, err := bench.MeasurePeak(bench.Seeded(), short)
+	require.NoError(t, err)
+	require.Positive(t, got.CopyGBs)
+	require.Positive(t, got.ProductGFLOPs)
+	_, err = bench.MeasurePeak(nil, short)
+	require.ErrorContains(t, err, "bench.Seeded()")
 }
 
 func TestRunFillsTheResult(t *testing.T) {

@@ -157,6 +157,30 @@ func seeded(group string, out map[string]*core.Array) {
 		put("V", d.normals(1, 256, 32))
 	case "x1024":
 		out[group] = newDraw(9).normals(1, 1024, 1024)
+	case "y1024":
+		out[group] = newDraw(11).normals(1, 1024, 1024)
+	case "scale1024":
+		d := newDraw(12)
+		put("w", d.normals(1, 1024))
+		put("b", d.normals(1, 1024))
+	case "conv3":
+		d := newDraw(13)
+		put("x", d.normals(1, 16, 32, 32, 32))
+		put("k", d.weights(288, 3, 3, 32, 64))
+	case "attention":
+		d := newDraw(14)
+		for _, name := range []string{"q", "k", "v"} {
+			put(name, d.normals(1, 4, 8, 256, 64))
+		}
+	case "rows":
+		d := newDraw(15)
+		put("table", d.normals(1, tableRows, tableWidth))
+		put("at", d.labels(tableRows, taken))
+		put("new", d.normals(1, taken, tableWidth))
+	case "square512":
+		d := newDraw(16)
+		put("a", d.normals(1, 512, 512).Abs())
+		put("b", d.normals(1, 512, 512).Abs())
 	case "x4":
 		d := newDraw(10)
 		put("a", d.normals(1, 4, 4))
