@@ -1,10 +1,13 @@
 #!/bin/bash
-# run.sh [WORKLOAD...]: Adjoint and its peers on the workloads (default: those that
-# Adjoint has), one after another, then a markdown table.
+# run.sh [WORKLOAD...]: Adjoint and its peers on the workloads (default: the whole
+# ones that Adjoint has; ops: all single operations), one after another, then a markdown
+# table.
 #   PEERS="mlx adjoint jax"   which peers; also mlx+openblas, torch-eager, torch-compile
 #   RUNS=1                    how often; the table has each cell's minimum and says the spread
 #   OUT=file.jsonl            where the lines go (default: $PB_WORK/results/TIME.jsonl)
 #   PB_WORK=folder            environments, inputs and results (default: out/bench in the repository)
+#   PLOT=file.svg             also draws Adjoint's time over the fastest peer's, as SVG or PNG
+case ${PLOT:-} in "" | /*) ;; *) export PLOT=$PWD/$PLOT ;; esac
 cd "$(dirname "$0")" || exit 1
 W=${PB_WORK:-$PWD/../out/bench}; export PB_WORK=$W
 PEERS=${PEERS:-mlx adjoint jax}
@@ -15,9 +18,10 @@ MLX=$W/mlx/bin/python; PY=$W/peers/bin/python; FAST=$W/libfastblas.so
 OUT=${OUT:-$W/results/$(date +%Y%m%d-%H%M%S).jsonl}
 if [ ! -e "$FAST" ]; then ./setup.sh || exit 1; fi
 (cd .. && go build -o "$W/adjoint" ./cmd/adjoint) || exit 1
-[ -f "$W/data/index.json" ] || "$PY" data.py "$W/data" >&2 || exit 1
-OURS=$("$W/adjoint" bench --list | cut -d' ' -f1)
-[ $# -gt 0 ] || set -- $OURS
+[ "$W/data/index.json" -nt data.py ] || "$PY" data.py "$W/data" >&2 || exit 1
+names() { "$W/adjoint" bench --list "$@" | cut -d' ' -f1; }
+[ $# -gt 0 ] || set -- $(names)
+OURS=$(names; names ops; echo ops)
 : > "$OUT"
 
 box() { # load and stolen time, so that a noisy run can be told
