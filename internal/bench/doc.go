@@ -7,6 +7,10 @@
 //		...
 //	}
 //
+// [Workloads] are whole computations, such as training steps. [Ops] are operations
+// one by one; each says what it cannot do without, so that its time can be set
+// against what the machine does at its peak, which [MeasurePeak] finds.
+//
 // The same workloads are written for other frameworks in the folder benchmarks
 // at the top of the repository: same inputs, same arithmetic, same timing rule.
 // Each workload has check values, by which it can be told that two frameworks

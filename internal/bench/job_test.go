@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -121,7 +122,7 @@ func FuzzLoad(f *testing.F) {
 //
 //	go test ./internal/bench -run '^$' -bench Steps/mlp_s -cpuprofile cpu.prof
 func BenchmarkSteps(b *testing.B) {
-	for _, w := range Workloads {
+	for _, w := range slices.Concat(Workloads, Ops) {
 		b.Run(w.Name, func(b *testing.B) {
 			switch j := w.prepare(Seeded()).(type) {
 			case steps:
