@@ -36,7 +36,7 @@ func TestBehaviour10_Groups(t *testing.T) {
 		require.Equal(t, [][]string{{"Exp", "Negative"}}, e.Fused)
 	})
 	t.Run("one op is left alone", func(t *testing.T) {
-		f := compile.Of(func(x arr) arr { return x.Exp().Sum() })
+		f := compile.Of(func(x arr) arr { return x.Exp().Sort(0) })
 		f.Call(x)
 		e := latest(f.Explain())
 		require.Empty(t, e.Fused)
@@ -50,13 +50,13 @@ func TestBehaviour10_Groups(t *testing.T) {
 		require.Equal(t, [][]string{{"Exp", "Negative"}, {"Subtract", "Square"}}, latest(f.Explain()).Fused)
 	})
 	t.Run("a value used outside is an output too", func(t *testing.T) {
-		f := compile.Of(func(x arr) (arr, arr) { y := x.Exp(); return y.Neg().Abs(), y.Sum() })
+		f := compile.Of(func(x arr) (arr, arr) { y := x.Exp(); return y.Neg().Abs(), y.Sort(0) })
 		a, b := f.Call(x)
 		e := latest(f.Explain())
 		require.Equal(t, [][]string{{"Exp", "Negative", "Abs"}}, e.Fused)
-		require.Equal(t, 3, e.Nodes) // with the reduction and its squeeze
+		require.Equal(t, 2, e.Nodes)
 		require.Len(t, f.Program(x).Nodes[0].Out, 2)
-		sameBits(t, a.Sum(), b)
+		sameBits(t, a.Sort(0), b)
 	})
 	t.Run("streams divide", func(t *testing.T) {
 		s := core.NewStream(core.CPU)

@@ -83,7 +83,6 @@ void init() {
   take_elementwise();
   take_products();
   take_reductions();
-  take_softmax();
 }
 
 } // namespace adj::cpu

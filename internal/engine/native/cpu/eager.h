@@ -35,6 +35,5 @@ void bind_blas();
 void take_elementwise();
 void take_products();
 void take_reductions();
-void take_softmax();
 
 } // namespace adj::cpu

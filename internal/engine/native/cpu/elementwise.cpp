@@ -1,4 +1,5 @@
-// Elementwise ops one at a time, by the kernels that compute groups of them.
+// Elementwise ops, and those of whole rows, one at a time, by the kernels that compute
+// groups of them.
 #include <array>
 #include <memory>
 #include <utility>
@@ -16,12 +17,16 @@ namespace {
 struct Known {
   const char* op; // one class may have ops of several names
   Dtype first, last, out;
+  Shape rows; // which a tiling by rows is made for
   std::shared_ptr<const Tiling> tiling;
 };
+// So many tilings are kept of a class.
+constexpr size_t most_known = 64;
 
 // A Class is a class of primitives whose evaluation is ours.
 struct Class {
   Eval stock = nullptr;
+  bool by_rows = false;
   std::vector<Known> known;
 };
 
@@ -39,7 +44,7 @@ std::shared_ptr<const Tiling> lower(
     dtypes.push_back(inputs[i].dtype());
     n.in.push_back(i);
   }
-  if (!elementwise(n) || !has_tiles(n, dtypes).empty()) {
+  if (!(elementwise(n) || by_rows(n, inputs[0].shape())) || !has_tiles(n, dtypes).empty()) {
     return nullptr;
   }
   uint32_t result = inputs.size();
@@ -47,16 +52,22 @@ std::shared_ptr<const Tiling> lower(
 }
 
 void evaluate(Class& c, Primitive& p, const std::vector<array>& inputs, std::vector<array>& outputs) {
+  if (c.by_rows && inputs[0].size() == 0) {
+    return c.stock(&p, inputs, outputs); // its result need not be empty
+  }
   auto *op = p.name();
   auto first = inputs.front().dtype(), last = inputs.back().dtype(), out = outputs[0].dtype();
   const Known* found = nullptr;
   for (auto& k : c.known) {
-    if (k.op == op && k.first == first && k.last == last && k.out == out) {
+    if (k.op == op && k.first == first && k.last == last && k.out == out && (!c.by_rows || k.rows == inputs[0].shape())) {
       found = &k;
     }
   }
   if (!found) {
-    c.known.push_back({op, first, last, out, lower(p, inputs, outputs[0])});
+    if (c.known.size() == most_known) {
+      c.known.clear();
+    }
+    c.known.push_back({op, first, last, out, c.by_rows ? inputs[0].shape() : Shape{}, lower(p, inputs, outputs[0])});
     found = &c.known.back();
   }
   if (found->tiling) {
@@ -78,7 +89,7 @@ template <size_t... i> constexpr std::array<Eval, sizeof...(i)> entries(std::ind
 
 void take_elementwise() {
   static constexpr auto evals = entries(std::make_index_sequence<most>());
-  array x(1.0f), y(2.0f), i(1), j(2), b(true);
+  array x(1.0f), y(2.0f), i(1), j(2), b(true), row({1.0f, 2.0f});
   // One of each class.
   const array made[] = {
       abs(x), negative(x), sign(x), square(x), sqrt(x), ceil(x), floor(x), round(x),
@@ -87,13 +98,14 @@ void take_elementwise() {
       add(x, y), subtract(x, y), multiply(x, y), divide(x, y), maximum(x, y), minimum(x, y), power(x, y),
       remainder(x, y), arctan2(x, y), logaddexp(x, y), equal(x, y), not_equal(x, y), less(x, y), less_equal(x, y),
       greater(x, y), greater_equal(x, y), logical_and(b, b), logical_or(b, b), bitwise_and(i, j), where(b, x, y),
-      astype(x, int32),
+      astype(x, int32), softmax(row, -1), logsumexp(row, -1, true),
   };
   size_t n = 0;
   for (auto& a : made) {
     static_assert(sizeof made / sizeof made[0] <= most);
     auto& c = classes[n];
     c.stock = take(a.primitive(), evals[n]);
+    c.by_rows = a.inputs()[0].ndim() > 0;
     n += c.stock != nullptr;
   }
 }

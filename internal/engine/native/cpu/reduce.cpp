@@ -260,8 +260,35 @@ void evaluate(Primitive* primitive, const std::vector<array>& inputs, std::vecto
 
 } // namespace
 
+// fold is rows on this thread.
+template <class Op, class T> void fold(void* dst, const void* a, const void*, size_t count, size_t n) {
+  auto* x = static_cast<const T*>(a);
+  auto* out = static_cast<T*>(dst);
+  std::vector<T> part((n + block - 1) / block);
+  for (size_t r = 0; r < count; r++, x += n) {
+    for (size_t i = 0; i < part.size(); i++) {
+      part[i] = run<Op>(x + i * block, std::min(block, n - i * block));
+    }
+    out[r] = run<Op>(part.data(), part.size());
+  }
+}
+
+template <class T> RowKernel fold_of(std::string_view op) {
+  return op == "Sum" ? fold<SumOf, T> : op == "Prod" ? fold<ProdOf, T> : op == "Max" ? fold<MaxOf, T>
+      : op == "Min" ? fold<MinOf, T> : RowKernel(nullptr);
+}
+
 void take_reductions() {
   stock = take(sum(array({1.0f, 2.0f}), true), "Sum", evaluate);
 }
 
 } // namespace adj::cpu
+
+namespace adj {
+
+RowKernel fold_kernel(std::string_view op, mlx::core::Dtype d) {
+  using namespace mlx::core;
+  return d == float32 ? cpu::fold_of<float>(op) : d == float64 ? cpu::fold_of<double>(op) : nullptr;
+}
+
+} // namespace adj

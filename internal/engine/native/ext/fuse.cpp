@@ -5,6 +5,10 @@
 // stage. So a path that leaves a group never comes back to it, and the groups can be put
 // in an order. A group that nothing outside of it uses yet waits for the node that is
 // the first to do so: it goes to that node's stage.
+//
+// On the CPU a group may compute by rows along the last axis: then reductions of these,
+// what is computed from their results, and what repeats those along the rows belong to
+// it, too.
 #include <algorithm>
 #include <numeric>
 #include <unordered_map>
@@ -34,6 +38,7 @@ class Fusing {
     for (size_t i = 0; i < g_.nodes().size(); i++) {
       place(i);
     }
+    settle();
     return emit();
   }
 
@@ -64,8 +69,31 @@ class Fusing {
     group_.resize(g_.nodes().size());
     std::iota(group_.begin(), group_.end(), 0);
     members_.assign(g_.nodes().size(), 1);
-    fusable_.resize(g_.nodes().size());
+    rows_.resize(g_.nodes().size());
     used_.resize(specs_.size());
+    firm_.resize(specs_.size());
+    for (auto o : g_.outputs()) {
+      firm_[o] = true;
+    }
+    for (size_t i = 0; i < g_.nodes().size(); i++) {
+      auto& n = g_.nodes()[i];
+      std::vector<Dtype> in;
+      for (auto s : n.in) {
+        in.push_back(specs_[s].dtype);
+      }
+      auto* in0 = n.in.empty() || gpu(i) ? nullptr : &specs_[n.in[0]].shape;
+      auto* whole = in0 && fits(*in0) && by_rows(n, *in0) ? in0 : nullptr;
+      bool candidate = whole || elementwise(n);
+      std::string why = candidate ? has_tiles(n, in) : "";
+      fusable_.push_back(candidate && why.empty());
+      if (candidate && !whole && !fusable_[i]) {
+        why_[i] = why;
+      }
+      rows_[i] = fusable_[i] ? whole : nullptr;
+      for (auto s : n.in) {
+        firm_[s] = firm_[s] || !fusable_[i];
+      }
+    }
   }
 
   size_t group(size_t i) {
@@ -88,40 +116,75 @@ class Fusing {
     return from != none && spread(from) ? g_.nodes()[from].in[0] : s;
   }
 
-  bool joins(size_t node, size_t arg) const {
-    auto &a = g_.nodes()[node], &b = g_.nodes()[arg];
-    return fusable_[arg] && a.shapes[0] == b.shapes[0] &&
-        a.primitive->stream() == b.primitive->stream();
+  const Shape& shape(size_t i) const {
+    return g_.nodes()[i].shapes[0];
+  }
+
+  // spans returns the shape whose rows node i and the groups of what it reads may be
+  // computed by, or null.
+  const Shape* spans(size_t i) {
+    if (rows_[i] || gpu(i)) {
+      return rows_[i];
+    }
+    const Shape* best = nullptr;
+    uint32_t stage = 0;
+    for (auto s : g_.nodes()[i].in) {
+      auto from = made_by_[source(s)];
+      if (from == none || !fusable_[from]) {
+        continue;
+      }
+      auto g = group(from);
+      auto* rows = rows_[g];
+      if (!rows && source(s) != s && shape(from) != shape(i) && shape(from) == narrowed(shape(i)) && fits(shape(i))) {
+        rows = &shape(i);
+      }
+      if (rows && (shape(i) == *rows || shape(i) == narrowed(*rows)) && (!best || stage_[g] > stage)) {
+        best = rows;
+        stage = stage_[g];
+      }
+    }
+    return best;
+  }
+
+  // joins says whether node i may be computed with the group of what it reads.
+  bool joins(size_t i, size_t from, const Shape* rows) {
+    if (!fusable_[i] || !fusable_[from] || g_.nodes()[i].primitive->stream() != g_.nodes()[from].primitive->stream()) {
+      return false;
+    }
+    auto g = group(from);
+    if (!rows) {
+      return !rows_[g] && shape(i) == shape(from);
+    }
+    return rows_[g] ? *rows_[g] == *rows : shape(g) == *rows || shape(g) == narrowed(*rows);
   }
 
   // place gives a node its stage and group. Its arguments have theirs.
   void place(size_t i) {
     auto& n = g_.nodes()[i];
-    std::vector<Dtype> in;
-    for (auto s : n.in) {
-      in.push_back(specs_[s].dtype);
-    }
-    bool candidate = elementwise(n);
-    std::string why = candidate ? has_tiles(n, in) : "";
-    fusable_[i] = candidate && why.empty();
-    if (candidate && !fusable_[i]) {
-      why_[i] = why;
+    if (spread(i)) {
+      // Those that can repeat it by themselves do not need it, see settle.
+      auto from = made_by_[n.in[0]];
+      if (from != none) {
+        stage_[i] = stage_[group(from)] + 1;
+        left_[group(from)] = left_[group(from)] || firm_[first_[i]];
+      }
+      return;
     }
     // What it would join, and the stage that all else leads to.
+    auto* rows = fusable_[i] ? spans(i) : nullptr;
     std::vector<size_t> with;
     uint32_t stage = 0;
     for (auto s : n.in) {
-      auto from = made_by_[s];
+      auto from = made_by_[fusable_[i] ? source(s) : s];
       if (from == none) {
         continue;
       }
       auto g = group(from);
-      bool join = fusable_[i] && joins(i, from);
+      bool join = joins(i, from, rows);
       if (join && std::find(with.begin(), with.end(), g) == with.end()) {
         with.push_back(g);
       }
-      bool same = join || (fusable_[i] && spread(from));
-      stage = std::max(stage, stage_[g] + !same);
+      stage = std::max(stage, stage_[g] + !join);
     }
     // A group of an earlier stage can wait for this node unless something used it.
     with.erase(std::remove_if(with.begin(), with.end(), [&](size_t g) { return stage_[g] < stage && left_[g]; }), with.end());
@@ -139,12 +202,22 @@ class Fusing {
       left_[i] = left_[i] || left_[g];
     }
     for (auto s : n.in) {
-      if (auto from = made_by_[s]; from != none && group(from) != i) {
+      if (auto from = made_by_[fusable_[i] ? source(s) : s]; from != none && group(from) != i) {
         left_[group(from)] = true;
       }
     }
+    rows_[i] = rows;
     stage_[i] = stage;
     members_[i] = size;
+  }
+
+  // settle lets what is repeated come after what makes it, whose stage is known now.
+  void settle() {
+    for (size_t i = 0; i < g_.nodes().size(); i++) {
+      if (auto from = spread(i) ? made_by_[g_.nodes()[i].in[0]] : none; from != none) {
+        stage_[i] = stage_[group(from)] + 1;
+      }
+    }
   }
 
   // collect lists the nodes of each group; a node without one is a list itself.
@@ -352,7 +425,10 @@ class Fusing {
   std::vector<uint32_t> first_; // the first slot of each node
   std::vector<uint32_t> stage_, group_; // the stage, of the last node of each group
   std::vector<size_t> members_;
-  std::vector<bool> fusable_, used_, left_; // left: something outside of the group uses it
+  std::vector<const Shape*> rows_; // what a group, by its last node, computes by rows
+  std::vector<bool> fusable_, used_;
+  std::vector<bool> left_; // something outside of the group uses it
+  std::vector<bool> firm_; // by slot: something needs it that fuses with nothing
   std::unordered_map<size_t, std::string> why_;
 };
 

@@ -112,7 +112,7 @@ char* scratch(size_t bytes) {
 // A Run is one evaluation of a tiling on given memory.
 struct Run {
   std::shared_ptr<const Tiling> tiling;
-  size_t size;
+  size_t rows; // of one element, where nothing is reduced
   // By place: inputs that are one value, that lie in order, that are read with a
   // cursor; and the outputs, which lie in order.
   std::vector<std::pair<size_t, const char*>> single, ordered;
@@ -120,7 +120,7 @@ struct Run {
 
   void set(std::shared_ptr<const Tiling> t, size_t n) {
     tiling = std::move(t);
-    size = n;
+    rows = n;
     single.clear();
     ordered.clear();
     read.clear();
@@ -130,15 +130,16 @@ struct Run {
     auto& t = *tiling;
     // A thread is worth waking for about 10 µs of work.
     constexpr size_t least = 1 << 17;
-    size_t grain = (least / (8 + 4 * t.steps.size()) / t.tile + 1) * t.tile;
-    cpu::split(size, grain, [&](size_t begin, size_t end) { range(begin, end); });
+    size_t tile = std::max<size_t>(1, t.tile / t.row());
+    size_t grain = (least / (8 + 4 * t.steps.size()) / (tile * t.row()) + 1) * tile;
+    cpu::split(rows, grain, [&](size_t begin, size_t end) { range(begin, end, std::min(tile, end - begin)); });
   }
 
  private:
-  void range(size_t begin, size_t end) const {
+  void range(size_t begin, size_t end, size_t tile) const {
     auto& t = *tiling;
-    size_t tile = std::min(t.tile, end - begin), places = t.widths.size(), bytes = 0;
-    auto room = [&](size_t p) { return (t.widths[p] * tile + 63) / 64 * 64; };
+    size_t places = t.places.size(), row = t.row(), bytes = 0;
+    auto room = [&](size_t p) { return (t.places[p].width * tile * (t.places[p].narrow ? 1 : row) + 63) / 64 * 64; };
     for (size_t p = 0; p < places; p++) {
       bytes += room(p);
     }
@@ -150,27 +151,32 @@ struct Run {
       at[p] = memory;
       memory += room(p);
     }
-    for (size_t i = 0; i < t.constants.size(); i++) {
-      auto p = t.inputs + i;
-      copy(at[p], reinterpret_cast<const char*>(&t.constants[i]), 0, tile, t.widths[p]);
+    auto per = [&](size_t p) { return t.places[p].narrow ? 1 : row; };
+    auto repeat = [&](size_t p, const char* value) { copy(at[p], value, 0, tile * per(p), t.places[p].width); };
+    for (auto& c : t.constants) {
+      repeat(c.place, reinterpret_cast<const char*>(&c.bits));
     }
     for (auto& [p, data] : single) {
-      copy(at[p], data, 0, tile, t.widths[p]);
+      repeat(p, data);
     }
     auto cursors = read;
     for (auto& [p, cursor] : cursors) {
-      cursor.seek(begin);
+      cursor.seek(begin * per(p));
     }
     for (size_t start = begin; start < end; start += tile) {
       size_t n = std::min(tile, end - start);
       for (auto& [p, data] : ordered) {
-        at[p] = const_cast<char*>(data) + start * t.widths[p];
+        at[p] = const_cast<char*>(data) + start * per(p) * t.places[p].width;
       }
       for (auto& [p, cursor] : cursors) {
-        cursor.read(at[p], n);
+        cursor.read(at[p], n * per(p));
       }
       for (auto& s : t.steps) {
-        s.run(at[s.dst], at[s.src[0]], at[s.src[1]], at[s.src[2]], n);
+        if (s.run) {
+          s.run(at[s.dst], at[s.src[0]], at[s.src[1]], at[s.src[2]], s.narrow ? n : n * row);
+        } else {
+          s.along(at[s.dst], at[s.src[0]], at[s.src[1]], n, row);
+        }
       }
     }
   }
@@ -206,16 +212,22 @@ void compute(
     const std::shared_ptr<const Tiling>& tiling, const Stream& s, const std::vector<array>& inputs,
     std::vector<array>& outputs) {
   auto& t = *tiling;
-  auto& shape = outputs[0].shape();
+  auto& shape = t.full.empty() ? outputs[0].shape() : t.full;
+  auto narrow = narrowed(t.full);
+  auto shape_of = [&](uint32_t place) -> const Shape& { return t.places[place].narrow ? narrow : shape; };
+  size_t size = 1;
+  for (auto d : shape) {
+    size *= d;
+  }
   // What runs at once need not be allocated each time.
   static thread_local Run here;
   Run later;
   auto& run = tasks_run_here() ? here : later;
-  run.set(tiling, outputs[0].size());
+  run.set(tiling, size / std::max<size_t>(t.row(), 1));
   // Inputs that all lie in the same dense order are read, and the outputs
   // written, in that order, be it by rows or by columns.
   const array* full = nullptr;
-  bool rows = true, columns = true;
+  bool rows = true, columns = t.full.empty();
   for (auto& in : inputs) {
     if (single(in)) {
       continue;
@@ -232,7 +244,7 @@ void compute(
     bool done = false;
     for (size_t i = 0; i < inputs.size() && !done; i++) {
       auto& in = inputs[i];
-      bool ordered = in.shape() == shape && in.data_size() == in.size() &&
+      bool ordered = in.shape() == out.shape() && in.data_size() == in.size() &&
           (by_columns ? in.flags().col_contiguous : in.flags().row_contiguous);
       done = ordered && !given[i] && in.size() > 1 && t.may_share(i, o) && donate(in, out);
       given[i] = given[i] || done;
@@ -242,22 +254,21 @@ void compute(
     } else if (!done) {
       out.set_data(allocator::malloc(out.nbytes()));
     }
+    run.ordered.emplace_back(t.outputs[o], out.data<char>());
   }
-  if (run.size == 0) {
+  if (size == 0) {
     return;
   }
-  for (size_t i = 0; i < inputs.size(); i++) {
-    auto& in = inputs[i];
+  for (auto& s : t.sources) {
+    auto& in = inputs[s.index];
+    auto& to = shape_of(s.place);
     if (single(in)) {
-      run.single.emplace_back(i, in.data<char>());
-    } else if (by_columns || (in.flags().row_contiguous && in.size() == run.size)) {
-      run.ordered.emplace_back(i, in.data<char>());
+      run.single.emplace_back(s.place, in.data<char>());
+    } else if (by_columns || (in.flags().row_contiguous && in.size() == (t.places[s.place].narrow ? run.rows : size))) {
+      run.ordered.emplace_back(s.place, in.data<char>());
     } else {
-      run.read.emplace_back(i, Cursor(in, shape));
+      run.read.emplace_back(s.place, Cursor(in, to));
     }
-  }
-  for (size_t o = 0; o < outputs.size(); o++) {
-    run.ordered.emplace_back(t.inputs + t.constants.size() + o, outputs[o].data<char>());
   }
   if (tasks_run_here()) {
     here();
@@ -326,7 +337,11 @@ bool Fused::is_equivalent(const Primitive& other) const {
 }
 
 std::vector<Shape> Fused::output_shapes(const std::vector<array>&) {
-  return std::vector<Shape>(group_.outputs().size(), group_.nodes().back().shapes[0]);
+  std::vector<Shape> shapes;
+  for (auto o : group_.outputs()) {
+    shapes.push_back(group_.nodes()[o - group_.inputs() - group_.constants().size()].shapes[0]);
+  }
+  return shapes;
 }
 
 } // namespace adj

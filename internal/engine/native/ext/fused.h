@@ -7,22 +7,46 @@
 
 namespace adj {
 
+using mlx::core::Shape;
+
 // A Tiling is how a group is computed: a list of kernels over places. A place is
-// a tile of an input, a constant, an output or a register, in this order.
+// a tile of an input, a constant, an output or a register.
+//
+// In a group with reductions tiles are whole rows along the last axis: a place has all
+// elements of them or, where it is narrow, one for each.
 class Tiling {
  public:
   struct Step {
-    Kernel run;
+    Kernel run; // else
+    RowKernel along;
     uint32_t dst, src[3];
+    bool narrow;
+  };
+  struct Place {
+    uint8_t width; // bytes of an element
+    bool narrow;
+  };
+  struct Source {
+    uint32_t index, place; // the input's
+  };
+  struct Constant {
+    uint64_t bits;
+    uint32_t place;
   };
   explicit Tiling(const Graph& group);
 
   std::vector<Step> steps;
-  std::vector<uint8_t> widths; // bytes of an element at each place
-  std::vector<uint64_t> constants; // the bytes of each value
-  size_t inputs, outputs;
+  std::vector<Place> places;
+  std::vector<Source> sources;
+  std::vector<Constant> constants;
+  std::vector<uint32_t> outputs; // places
   size_t tile; // elements of a tile
+  Shape full; // of what is not narrow, in a group with reductions
 
+  // row is the number of elements that are computed together: those of a row, or one.
+  size_t row() const {
+    return full.empty() ? 1 : full.back();
+  }
   // may_share says whether the memory of an input may be that of an output.
   bool may_share(size_t input, size_t output) const {
     return last_read_[input] <= written_[output];
@@ -33,6 +57,13 @@ class Tiling {
   std::vector<uint32_t> last_read_, written_; // steps
 };
 
+// narrowed is a shape with one element along the last axis.
+Shape narrowed(Shape full);
+// fits says whether rows of a shape can be computed whole, shared out by rows.
+bool fits(const Shape& full);
+// by_rows says whether a node needs whole rows of its input, which has that shape.
+bool by_rows(const Graph::Node& n, const Shape& in);
+
 // elementwise says whether a node computes each element of its results from one
 // element of each argument.
 bool elementwise(const Graph::Node& n);
@@ -41,7 +72,7 @@ bool elementwise(const Graph::Node& n);
 std::string has_tiles(const Graph::Node& n, const std::vector<mlx::core::Dtype>& in);
 
 // compute runs a tiling as a task of a stream. Inputs have any shape that broadcasts
-// to that of the outputs, which get their memory here.
+// to that of what is computed from them. The outputs get their memory here.
 void compute(
     const std::shared_ptr<const Tiling>& tiling, const Stream& s, const std::vector<array>& inputs,
     std::vector<array>& outputs);
@@ -67,7 +98,7 @@ class Fused : public mlx::core::Primitive {
     return "Fused";
   }
   bool is_equivalent(const Primitive& other) const override;
-  std::vector<mlx::core::Shape> output_shapes(const std::vector<array>& inputs) override;
+  std::vector<Shape> output_shapes(const std::vector<array>& inputs) override;
 
   const Graph& group() const {
     return group_;

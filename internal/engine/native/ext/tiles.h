@@ -29,6 +29,9 @@ namespace adj {
 // A Kernel computes n elements from up to three sources.
 using Kernel = void (*)(void* dst, const void* a, const void* b, const void* c, size_t n);
 
+// A RowKernel computes from rows of n elements each.
+using RowKernel = void (*)(void* dst, const void* a, const void* b, size_t rows, size_t n);
+
 // In a tile, float16 and bfloat16 values are float32 values; see round_kernel.
 inline mlx::core::Dtype tile_dtype(mlx::core::Dtype d) {
   return d == mlx::core::float16 || d == mlx::core::bfloat16 ? mlx::core::float32 : d;
@@ -40,6 +43,14 @@ Kernel kernel(std::string_view op, mlx::core::Dtype d);
 Kernel float_kernel(std::string_view op, mlx::core::Dtype d);
 Kernel whole_kernel(std::string_view op, mlx::core::Dtype d); // integers and bool
 Kernel select_kernel(mlx::core::Dtype d); // sources: condition, if true, if false
+
+// fold_kernel reduces each row of a to one element: Sum, Prod, Max or Min. It is that of
+// a reduction by itself, bit by bit.
+RowKernel fold_kernel(std::string_view op, mlx::core::Dtype d);
+// spread_kernel repeats each element of a along a row; of elements of that many bytes.
+RowKernel spread_kernel(size_t width);
+// along_kernel computes an op of the rows of a and, for each row, one element of b.
+RowKernel along_kernel(std::string_view op, mlx::core::Dtype d);
 
 // cast_kernel converts between the dtypes of tiles.
 Kernel cast_kernel(mlx::core::Dtype from, mlx::core::Dtype to);

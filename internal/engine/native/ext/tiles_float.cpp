@@ -1,5 +1,6 @@
 // adjoint:flags -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off
 // Kernels on float32 and float64.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <type_traits>
@@ -27,8 +28,12 @@ extern "C" __attribute__((simd("notinbranch"))) double atan2(double, double) noe
 
 namespace adj::tiles::real {
 
+// What calls the C library: its functions for one number and for several may differ in
+// the last bit.
+struct Calls {};
+
 #define LIBM(Op, name)                                        \
-  struct Op {                                                 \
+  struct Op : Calls {                                         \
     static float f(float x) { return ::name##f(x); }          \
     static double f(double x) { return ::name(x); }           \
   };
@@ -61,6 +66,10 @@ LIBM(Tanh, tanh)
   struct Op {                                            \
     template <class T> static T f(T x) { return expr; }  \
   };
+#define CALLING(Op, expr)                                \
+  struct Op : Calls {                                    \
+    template <class T> static T f(T x) { return expr; }  \
+  };
 UNARY(Abs, std::abs(x))
 UNARY(Negative, -x)
 UNARY(Reciprocal, T(1) / x)
@@ -75,11 +84,11 @@ struct SigmoidTail { // e is exp(|x|)
     return x < 0 ? y : T(1) - y;
   }
 };
-UNARY(Sigmoid, SigmoidTail::f(x, Exp::f(std::abs(x))))
+CALLING(Sigmoid, SigmoidTail::f(x, Exp::f(std::abs(x))))
 
 // The constants of MLX's erfinv (M. Giles, "Approximating the erfinv function"),
 // which is one of float32.
-struct ErfInv {
+struct ErfInv : Calls {
   template <size_t n> static float poly(float t, const float (&c)[n]) {
     float p = c[0];
     for (size_t i = 1; i < n; i++) {
@@ -117,11 +126,11 @@ BINARY(Greater, x > y)
 BINARY(GreaterEqual, x >= y)
 BINARY(NaNEqual, bool((x == y) | ((x != x) & (y != y))))
 
-struct Power {
+struct Power : Calls {
   static float f(float x, float y) { return ::powf(x, y); }
   static double f(double x, double y) { return ::pow(x, y); }
 };
-struct ArcTan2 {
+struct ArcTan2 : Calls {
   static float f(float x, float y) { return ::atan2f(x, y); }
   static double f(double x, double y) { return ::atan2(x, y); }
 };
@@ -131,7 +140,7 @@ struct Remainder {
     return r != 0 && (r < 0) != (y < 0) ? r + y : r;
   }
 };
-struct LogAddExp {
+struct LogAddExp : Calls {
   template <class T> static T f(T x, T y) {
     constexpr T inf = std::numeric_limits<T>::infinity();
     T high = Maximum::f(x, y), low = Minimum::f(x, y);
@@ -140,13 +149,37 @@ struct LogAddExp {
   }
 };
 
+struct LogSumTail : Calls { // the sum of exponentials less the highest, and the highest
+  template <class T> static T f(T sum, T high) {
+    T y = Log::f(sum) + high;
+    return std::abs(high) == std::numeric_limits<T>::infinity() ? high : y;
+  }
+};
+
+// vectors is how many of n elements are computed by whole vectors. The rest of a call
+// becomes a vector, too, so that a number gives the same wherever it stands.
+constexpr size_t width = 16;
+template <class Op> constexpr size_t vectors(size_t n) {
+  return std::is_base_of_v<Calls, Op> ? n / width * width : n;
+}
+
 template <class Op, class T>
 ADJ_CLONES void one(void* dst, const void* a, const void*, const void*, size_t n) {
   auto* x = static_cast<const T*>(a);
   auto* out = static_cast<T*>(dst);
+  size_t most = vectors<Op>(n);
   ADJ_LOOP
-  for (size_t i = 0; i < n; i++) {
+  for (size_t i = 0; i < most; i++) {
     out[i] = Op::f(x[i]);
+  }
+  if (most < n) {
+    T in[width] = {};
+    std::copy(x + most, x + n, in);
+    ADJ_LOOP
+    for (size_t i = 0; i < width; i++) {
+      in[i] = Op::f(in[i]);
+    }
+    std::copy(in, in + (n - most), out + most);
   }
 }
 
@@ -157,9 +190,21 @@ ADJ_CLONES void two(void* dst, const void* a, const void* b, const void*, size_t
   using R = decltype(Op::f(T(), T()));
   static_assert(std::is_same_v<R, T> || std::is_same_v<R, bool>);
   auto* out = static_cast<R*>(dst);
+  size_t most = vectors<Op>(n);
   ADJ_LOOP
-  for (size_t i = 0; i < n; i++) {
+  for (size_t i = 0; i < most; i++) {
     out[i] = Op::f(x[i], y[i]);
+  }
+  if (most < n) {
+    T in[width] = {}, other[width] = {};
+    R r[width];
+    std::copy(x + most, x + n, in);
+    std::copy(y + most, y + n, other);
+    ADJ_LOOP
+    for (size_t i = 0; i < width; i++) {
+      r[i] = Op::f(in[i], other[i]);
+    }
+    std::copy(r, r + (n - most), out + most);
   }
 }
 
@@ -177,7 +222,7 @@ static const Row rows[] = {
     ONE(Rsqrt), ONE(Sigmoid), ONE(Sign), ONE(Sin), ONE(Sinh), ONE(Sqrt), ONE(Square), ONE(Tan),
     ONE(Tanh),
     TWO(Add), TWO(ArcTan2), TWO(Divide), TWO(Equal), TWO(Greater), TWO(GreaterEqual), TWO(Less),
-    TWO(LessEqual), TWO(LogAddExp), TWO(Maximum), TWO(Minimum), TWO(Multiply), TWO(NaNEqual),
+    TWO(LessEqual), TWO(LogAddExp), TWO(LogSumTail), TWO(Maximum), TWO(Minimum), TWO(Multiply), TWO(NaNEqual),
     TWO(NotEqual), TWO(Power), TWO(Remainder), TWO(SigmoidTail), TWO(Subtract),
 };
 

@@ -44,6 +44,9 @@ std::string has_tiles(const Graph::Node& n, const std::vector<Dtype>& in) {
   if (out == complex64) {
     return none(out);
   }
+  if (!elementwise(n)) {
+    return out == last && fold_kernel("Sum", tile_dtype(last)) ? "" : none(last);
+  }
   if (op == "AsType" || op == "Select" || keeps_value(op, last)) {
     return "";
   }
@@ -52,30 +55,52 @@ std::string has_tiles(const Graph::Node& n, const std::vector<Dtype>& in) {
   return kernel(op, tile_dtype(last)) && !steps ? "" : none(last);
 }
 
+Shape narrowed(Shape full) {
+  if (!full.empty()) {
+    full.back() = 1;
+  }
+  return full;
+}
+
+// A row is at most so long, that all places of a tile stay in the cache.
+constexpr int longest_row = 8192;
+
+bool fits(const Shape& full) {
+  if (full.empty() || full.back() < 2 || full.back() > longest_row) {
+    return false;
+  }
+  size_t rows = 1;
+  for (size_t i = 0; i + 1 < full.size(); i++) {
+    rows *= full[i];
+  }
+  return rows >= 8 || rows * full.back() <= 1 << 14;
+}
+
+bool by_rows(const Graph::Node& n, const Shape& in) {
+  auto op = op_name(*n.primitive);
+  if (auto* r = n.reduces ? static_cast<Reduce*>(n.primitive.get()) : nullptr) {
+    auto axes = r->state().second;
+    return axes.size() == 1 && axes[0] == (int)in.size() - 1 && fold_kernel(op, float32);
+  }
+  return (op == "Softmax" || op == "LogSumExp") && n.in.size() == 1 && !in.empty();
+}
+
 // Lowering makes a Tiling. Slots are those of the group's graph.
 class Lowering {
  public:
   Lowering(Tiling& t, const Graph& g) : t_(t), g_(g) {
-    t_.inputs = g.inputs();
-    t_.outputs = g.outputs().size();
     resolve();
-    for (size_t i = 0; i < g.inputs(); i++) {
-      place_.push_back(i);
-      t_.widths.push_back(dtype_[i].size());
+    for (auto& p : place_) {
+      p.resize(root_.size(), none);
     }
-    for (auto& c : g.constants()) {
-      place_.push_back(t_.widths.size());
-      constant(c);
+    output_.resize(root_.size(), none);
+    for (auto o : g.outputs()) {
+      output_[o] = t_.places.size();
+      t_.outputs.push_back(t_.places.size());
+      t_.places.push_back({(uint8_t)dtype_[o].size(), narrow(o)});
     }
-    place_.resize(dtype_.size(), none);
-    first_output_ = t_.widths.size();
-    output_.resize(dtype_.size(), none);
-    for (size_t i = 0; i < t_.outputs; i++) {
-      output_[g.outputs()[i]] = first_output_ + i;
-      t_.widths.push_back(dtype_[g.outputs()[i]].size());
-    }
-    t_.last_read_.resize(t_.inputs);
-    t_.written_.resize(t_.outputs);
+    t_.last_read_.resize(g.inputs());
+    t_.written_.resize(t_.outputs.size());
     size_t slot = g.inputs() + g.constants().size();
     for (size_t i = 0; i < g.nodes().size(); i++, slot++) {
       if (root_[slot] == slot) {
@@ -83,8 +108,8 @@ class Lowering {
       }
     }
     size_t bytes = 0;
-    for (auto w : t_.widths) {
-      bytes += w;
+    for (auto& p : t_.places) {
+      bytes += p.narrow ? 0 : p.width;
     }
     constexpr size_t cache = 32 << 10;
     t_.tile = std::clamp<size_t>(cache / std::max<size_t>(bytes, 1) / 64 * 64, 128, 1024);
@@ -94,129 +119,251 @@ class Lowering {
   static constexpr uint32_t none = ~0u;
 
   // resolve finds the slot that each slot has its value from, since a broadcast
-  // is a matter of how an input is read, and the last node that reads each.
+  // is a matter of how a value is read, and the last node that reads each.
   void resolve() {
-    for (uint32_t i = 0; i < g_.inputs() + g_.constants().size(); i++) {
-      root_.push_back(i);
-    }
     for (auto& i : g_.input_specs()) {
+      root_.push_back(root_.size());
       dtype_.push_back(i.dtype);
+      shape_.push_back(&i.shape);
     }
     for (auto& c : g_.constants()) {
+      root_.push_back(root_.size());
       dtype_.push_back(c.dtype());
+      shape_.push_back(&c.shape());
     }
     last_.resize(root_.size());
+    const Shape* widest = nullptr;
+    bool rows = false;
     for (size_t i = 0; i < g_.nodes().size(); i++) {
       auto& n = g_.nodes()[i];
       auto op = op_name(*n.primitive);
       bool spread = op == "Broadcast" || op == "Full";
       root_.push_back(spread ? root_[n.in[0]] : root_.size());
       dtype_.push_back(n.dtypes[0]);
+      shape_.push_back(&n.shapes[0]);
       last_.push_back(i);
       for (auto s : n.in) {
         last_[root_[s]] = i;
       }
+      auto* whole = by_rows(n, *shape_[n.in[0]]) ? shape_[n.in[0]] : nullptr;
+      rows = rows || whole;
+      for (auto* s : {whole, spread ? nullptr : shape_.back()}) {
+        if (!s) {
+          continue;
+        }
+        rows = rows || (widest && *widest != *s);
+        widest = !widest || (!s->empty() && s->back() > widest->back()) ? s : widest;
+      }
+    }
+    if (rows) {
+      t_.full = *widest;
     }
   }
 
-  void constant(const array& c) {
-    float value = 0;
+  // narrow says whether the value of a slot is one element for each row.
+  bool narrow(uint32_t slot) const {
+    return !t_.full.empty() && *shape_[slot] == narrowed(t_.full);
+  }
+
+  uint64_t bits(const array& c) const {
     uint64_t bits = 0;
-    if (c.dtype() == float16) {
-      value = static_cast<float>(*c.data<float16_t>());
-    } else if (c.dtype() == bfloat16) {
-      value = static_cast<float>(*c.data<bfloat16_t>());
-    }
     if (is_half(c.dtype())) {
+      float value = c.dtype() == float16 ? static_cast<float>(*c.data<float16_t>()) : static_cast<float>(*c.data<bfloat16_t>());
       std::memcpy(&bits, &value, sizeof value);
     } else {
       std::memcpy(&bits, c.data<char>(), c.itemsize());
     }
-    t_.constants.push_back(bits);
-    t_.widths.push_back(tile_dtype(c.dtype()).size());
+    return bits;
   }
 
-  uint32_t take(size_t width) {
-    auto& free = free_[width];
+  // take returns a register.
+  uint32_t take(size_t width, bool narrow) {
+    auto& free = free_[narrow][width];
     if (!free.empty()) {
       auto r = free.back();
       free.pop_back();
       return r;
     }
-    t_.widths.push_back(width);
-    return t_.widths.size() - 1;
+    registers_.resize(t_.places.size());
+    registers_.push_back(true);
+    t_.places.push_back({(uint8_t)width, narrow});
+    return t_.places.size() - 1;
   }
 
-  void emit(Kernel k, uint32_t dst, std::initializer_list<uint32_t> src) {
-    Tiling::Step s{k, dst, {dst, dst, dst}};
+  void add(Tiling::Step s, std::initializer_list<uint32_t> src) {
     std::copy(src.begin(), src.end(), s.src);
     for (auto p : src) {
-      if (p < t_.inputs) {
-        t_.last_read_[p] = t_.steps.size();
+      for (auto& in : t_.sources) {
+        if (in.place == p) {
+          t_.last_read_[in.index] = t_.steps.size();
+        }
       }
     }
-    if (dst >= first_output_ && dst < first_output_ + t_.outputs) {
-      t_.written_[dst - first_output_] = t_.steps.size();
+    for (size_t o = 0; o < t_.outputs.size(); o++) {
+      if (t_.outputs[o] == s.dst) {
+        t_.written_[o] = t_.steps.size();
+      }
     }
     t_.steps.push_back(s);
   }
 
-  // read returns the place of a slot's value.
-  uint32_t read(uint32_t slot) {
-    auto& p = place_[slot];
-    if (slot < t_.inputs && p < t_.inputs && is_half(dtype_[slot])) {
-      uint32_t r = take(4);
-      emit(load_kernel(dtype_[slot]), r, {p});
-      p = r;
+  void emit(Kernel k, uint32_t dst, std::initializer_list<uint32_t> src) {
+    add({k, nullptr, dst, {dst, dst, dst}, t_.places[dst].narrow}, src);
+  }
+  void emit(RowKernel k, uint32_t dst, std::initializer_list<uint32_t> src) {
+    add({nullptr, k, dst, {dst, dst, dst}, false}, src);
+  }
+
+  // read returns the place of a slot's value, narrow or not.
+  uint32_t read(uint32_t slot, bool as_narrow) {
+    auto& p = place_[as_narrow][slot];
+    if (p != none) {
+      return p;
     }
-    return p;
+    size_t inputs = g_.inputs(), values = inputs + g_.constants().size();
+    auto d = dtype_[slot];
+    if (slot >= values) { // it is narrow: a node that is not computes it with its place
+      p = take(tile_dtype(d).size(), false);
+      emit(spread_kernel(tile_dtype(d).size()), p, {place_[true][slot]});
+      return p;
+    }
+    p = t_.places.size();
+    if (slot >= inputs) {
+      t_.places.push_back({(uint8_t)tile_dtype(d).size(), as_narrow});
+      t_.constants.push_back({bits(g_.constants()[slot - inputs]), p});
+      return p;
+    }
+    t_.places.push_back({(uint8_t)d.size(), as_narrow});
+    t_.sources.push_back({slot, p});
+    if (is_half(d)) {
+      uint32_t r = take(4, as_narrow);
+      emit(load_kernel(d), r, {p});
+      place_[as_narrow][slot] = r;
+    }
+    return place_[as_narrow][slot];
+  }
+
+  void let_go(uint32_t place) {
+    if (place < registers_.size() && registers_[place]) {
+      auto& p = t_.places[place];
+      free_[p.narrow][p.width].push_back(place);
+    }
   }
 
   void release(size_t node, const std::vector<uint32_t>& slots) {
     for (auto s : slots) {
-      auto p = place_[s];
-      if (last_[s] == node && p != none && p >= first_output_ + t_.outputs) {
-        free_[t_.widths[p]].push_back(p);
-        place_[s] = none;
+      for (auto& place : place_) {
+        if (last_[s] == node && place[s] != none) {
+          let_go(place[s]);
+          place[s] = none;
+        }
       }
+    }
+  }
+
+  void round(Dtype d, uint32_t place) {
+    if (is_half(d)) {
+      emit(round_kernel(d), place, {place});
     }
   }
 
   void lower(size_t node, uint32_t slot) {
     auto& n = g_.nodes()[node];
-    auto op = op_name(*n.primitive);
     auto out = n.dtypes[0];
-    std::vector<uint32_t> slots, src;
+    std::vector<uint32_t> slots;
     for (auto s : n.in) {
       slots.push_back(root_[s]);
-      src.push_back(read(root_[s]));
     }
-    auto last = dtype_[slots.back()];
+    bool direct = output_[slot] != none && !is_half(out);
+    auto result = [&] { // what a node reads may be let go before it writes
+      uint32_t dst = direct ? output_[slot] : take(tile_dtype(out).size(), narrow(slot));
+      place_[narrow(slot)][slot] = dst;
+      return dst;
+    };
+    uint32_t dst = by_rows(n, *shape_[n.in[0]]) ? lower_rows(node, n, slots, result) : lower_points(node, n, slots, narrow(slot), result);
+    round(out, dst);
+    if (output_[slot] != none && !direct) {
+      emit(store_kernel(out), output_[slot], {dst});
+    }
+    if (last_[slot] == node) {
+      release(node, {slot}); // only an output
+    }
+  }
+
+  template <class F>
+  uint32_t lower_rows(size_t node, const Graph::Node& n, const std::vector<uint32_t>& slots, F result) {
+    auto op = op_name(*n.primitive);
+    auto d = tile_dtype(n.dtypes[0]);
+    auto x = read(slots[0], false);
+    if (op != "Softmax" && op != "LogSumExp") {
+      auto dst = result();
+      emit(fold_kernel(op, d), dst, {x});
+      release(node, slots);
+      return dst;
+    }
+    auto high = take(d.size(), true), e = take(d.size(), false);
+    emit(fold_kernel("Max", d), high, {x});
+    emit(along_kernel("Subtract", d), e, {x, high});
+    release(node, slots);
+    emit(kernel("Exp", d), e, {e});
+    if (op == "Softmax") {
+      emit(fold_kernel("Sum", d), high, {e});
+      emit(kernel("Reciprocal", d), high, {high});
+      auto dst = result();
+      emit(along_kernel("Multiply", d), dst, {e, high});
+      let_go(high), let_go(e);
+      return dst;
+    }
+    auto sum = take(d.size(), true);
+    emit(fold_kernel("Sum", d), sum, {e});
+    auto dst = result();
+    emit(kernel("LogSumTail", d), dst, {sum, high});
+    let_go(high), let_go(e), let_go(sum);
+    return dst;
+  }
+
+  // along says whether a node that is not narrow reads one that is as its second
+  // argument, by a kernel that takes it as it is. It may turn the arguments around.
+  RowKernel along(const Graph::Node& n, std::vector<uint32_t>& slots, Dtype in) const {
+    auto k = slots.size() == 2 ? along_kernel(op_name(*n.primitive), in) : nullptr;
+    if (!k) {
+      return nullptr;
+    }
+    auto op = op_name(*n.primitive);
+    if (narrow(slots[0]) && !narrow(slots[1]) && (op == "Add" || op == "Multiply")) {
+      std::swap(slots[0], slots[1]);
+    }
+    return narrow(slots[1]) && !narrow(slots[0]) ? k : nullptr;
+  }
+
+  template <class F>
+  uint32_t lower_points(size_t node, const Graph::Node& n, std::vector<uint32_t> slots, bool as_narrow, F result) {
+    auto op = op_name(*n.primitive);
+    auto last = dtype_[slots.back()], out = n.dtypes[0], in = tile_dtype(last);
+    auto row = as_narrow ? nullptr : along(n, slots, in);
+    std::vector<uint32_t> src;
+    for (size_t i = 0; i < slots.size(); i++) {
+      src.push_back(read(slots[i], as_narrow || (row && i == 1)));
+    }
     // All but this one have read their arguments when they first write.
     bool late = op == "Sigmoid" && is_half(last);
-    uint32_t temporary = late ? take(4) : none;
+    uint32_t temporary = late ? take(4, as_narrow) : none;
     if (!late) {
       release(node, slots);
     }
-    bool direct = output_[slot] != none && !is_half(out);
-    uint32_t dst = direct ? output_[slot] : take(tile_dtype(out).size());
-    place_[slot] = dst;
-    auto round = [&](uint32_t p) {
-      if (is_half(out)) {
-        emit(round_kernel(out), p, {p});
-      }
-    };
-    auto in = tile_dtype(last);
-    if (late) {
+    auto dst = result();
+    if (row) {
+      emit(row, dst, {src[0], src[1]});
+    } else if (late) {
       emit(kernel("Abs", in), temporary, {src[0]});
       emit(kernel("Exp", in), temporary, {temporary});
-      round(temporary);
+      round(out, temporary);
       emit(kernel("SigmoidTail", in), dst, {src[0], temporary});
-      free_[4].push_back(temporary);
+      let_go(temporary);
       release(node, slots);
     } else if (op == "Rsqrt" && is_half(last)) {
       emit(kernel("Sqrt", in), dst, {src[0]});
-      round(dst);
+      round(out, dst);
       emit(kernel("Reciprocal", in), dst, {dst});
     } else if (op == "Select") {
       emit(select_kernel(tile_dtype(out)), dst, {src[0], src[1], src[2]});
@@ -227,22 +374,17 @@ class Lowering {
     } else {
       emit(kernel(op, in), dst, {src[0], src[1]});
     }
-    round(dst);
-    if (output_[slot] != none && !direct) {
-      emit(store_kernel(out), output_[slot], {dst});
-    }
-    if (last_[slot] == node) {
-      release(node, {slot}); // only an output
-    }
+    return dst;
   }
 
   Tiling& t_;
   const Graph& g_;
-  std::vector<uint32_t> root_, place_, output_;
+  std::vector<uint32_t> root_, output_, place_[2]; // place_: in full, narrow
   std::vector<size_t> last_;
   std::vector<Dtype> dtype_;
-  std::vector<uint32_t> free_[9];
-  uint32_t first_output_ = 0;
+  std::vector<const Shape*> shape_;
+  std::vector<bool> registers_; // by place
+  std::vector<uint32_t> free_[2][9];
 };
 
 Tiling::Tiling(const Graph& group) {
