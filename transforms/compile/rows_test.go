@@ -18,7 +18,8 @@ var byRows = map[string]func(x, w, each arr) []arr{
 	"logsumexp":  func(x, w, each arr) []arr { y := x.Add(each); return []arr{y.LogSumExpKeep(-1).Neg(), y.Square()} },
 	"normalized": func(x, w, each arr) []arr { m := x.MeanKeep(-1); return []arr{m, x.Sub(m).Div(each.Abs()).Mul(w)} },
 	"extremes": func(x, w, each arr) []arr {
-		return []arr{x.MaxKeep(-1).Sub(x.MinKeep(-1)), each.Sub(x), each.Add(x).Mul(w)}
+		wide := x.MaxKeep(-1).Sub(x.MinKeep(-1))
+		return []arr{wide, each.Sub(x).Mul(wide), each.Add(x).Mul(w).Sub(wide)}
 	},
 	"layer norm": func(x, w, each arr) []arr {
 		d := x.Sub(x.MeanKeep(-1))
