@@ -9,8 +9,14 @@
 // On the CPU a group may compute by rows along the last axis: then reductions of these,
 // what is computed from their results, and what repeats those along the rows belong to
 // it, too.
+//
+// Also on the CPU, what a group reads of another one is computed again where that takes
+// little and spares memory: of several results of one group, a second one needs but
+// what they were computed from.
 #include <algorithm>
+#include <map>
 #include <numeric>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -39,11 +45,24 @@ class Fusing {
       place(i);
     }
     settle();
-    return emit();
+    auto units = collect();
+    for (auto& u : units) {
+      spare(u);
+    }
+    return emit(units);
   }
 
  private:
   static constexpr uint32_t none = ~0u;
+
+  // A Unit becomes one node: a group, with what it computes again, or a node alone.
+  struct Unit {
+    std::vector<uint32_t> nodes;
+    size_t group;
+    bool has(uint32_t node) const {
+      return std::binary_search(nodes.begin(), nodes.end(), node);
+    }
+  };
 
   bool gpu(size_t node) const {
     return g_.nodes()[node].primitive->stream().device == Device::gpu;
@@ -90,6 +109,7 @@ class Fusing {
         why_[i] = why;
       }
       rows_[i] = fusable_[i] ? whole : nullptr;
+      whole_.push_back(whole);
       for (auto s : n.in) {
         firm_[s] = firm_[s] || !fusable_[i];
       }
@@ -220,45 +240,153 @@ class Fusing {
     }
   }
 
-  // collect lists the nodes of each group; a node without one is a list itself.
-  std::vector<std::vector<uint32_t>> collect() {
-    std::vector<std::vector<uint32_t>> units(g_.nodes().size());
+  // collect lists the units, each after all that it reads, which is of an earlier stage
+  // or, outside of any group, of the same one.
+  std::vector<Unit> collect() {
+    std::vector<Unit> units(g_.nodes().size());
     for (size_t i = 0; i < units.size(); i++) {
-      units[group(i)].push_back(i);
+      units[group(i)].nodes.push_back(i);
+      units[i].group = i;
     }
-    units.erase(std::remove_if(units.begin(), units.end(), [](auto& u) { return u.empty(); }),
-        units.end());
-    // A unit comes after all that it reads, which is of an earlier stage, or of
-    // the same one and outside any group.
+    units.erase(std::remove_if(units.begin(), units.end(), [](auto& u) { return u.nodes.empty(); }), units.end());
     std::stable_sort(units.begin(), units.end(), [&](auto& a, auto& b) {
-      if (auto x = stage_[group(a[0])], y = stage_[group(b[0])]; x != y) {
-        return x < y;
-      }
-      return a.back() < b.back();
+      return std::pair(stage_[a.group], a.nodes.back()) < std::pair(stage_[b.group], b.nodes.back());
     });
     return units;
   }
 
-  // need marks the slots that a unit reads from outside, and the outputs.
-  void need(const std::vector<std::vector<uint32_t>>& units) {
-    for (auto& u : units) {
-      for (auto i : u) {
-        for (auto s : g_.nodes()[i].in) {
-          auto r = u.size() > 1 ? source(s) : s;
-          used_[s] = used_[s] || gpu(i); // should MLX not take the group
-          if (made_by_[r] == none || group(made_by_[r]) != group(i)) {
-            used_[r] = true;
-          }
+  size_t bytes(uint32_t s) const {
+    size_t n = specs_[s].dtype.size();
+    for (auto d : specs_[s].shape) {
+      n *= d;
+    }
+    return n;
+  }
+
+  // A Copy is what leads to some results of a group, and what that reads.
+  struct Copy {
+    std::set<uint32_t> nodes, reads;
+    double cost = 0;
+  };
+
+  // trace adds to c what slot r is computed from within its group, in elements of a
+  // shape. It fails at a reduction.
+  bool trace(uint32_t r, const Shape& full, Copy& c) {
+    auto i = made_by_[r];
+    if (whole_[i] || shape(i) != full) {
+      return false;
+    }
+    if (!c.nodes.insert(i).second) {
+      return true;
+    }
+    auto op = op_name(*g_.nodes()[i].primitive);
+    bool cheap = op == "Add" || op == "Subtract" || op == "Multiply" || op == "Square" || op == "Negative" ||
+        op == "Maximum" || op == "Minimum" || op == "Select" || op == "Abs" || op.substr(0, 4) == "Less" ||
+        op.substr(0, 7) == "Greater" || op == "Equal" || op == "AsType";
+    c.cost += cheap ? 1 : op == "Divide" || op == "Sqrt" ? 3 : 8;
+    for (auto s : g_.nodes()[i].in) {
+      auto q = source(s), from = made_by_[q];
+      bool inside = from != none && group(from) == group(i) && specs_[q].shape == full;
+      if (!inside) {
+        c.reads.insert(q);
+      } else if (!trace(q, full, c)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  // spare lets a unit compute again what it reads of other groups.
+  void spare(Unit& u) {
+    if (gpu(u.group) || !fusable_[u.group]) {
+      return;
+    }
+    auto& full = rows_[u.group] ? *rows_[u.group] : shape(u.group);
+    std::set<uint32_t> reads;
+    std::map<size_t, std::vector<uint32_t>> of; // what is read, by group
+    for (auto i : u.nodes) {
+      for (auto s : g_.nodes()[i].in) {
+        auto r = source(s), from = made_by_[r];
+        bool outside = from == none || group(from) != u.group;
+        if (outside && reads.insert(r).second && from != none && fusable_[from] && specs_[r].shape == full &&
+            g_.nodes()[from].primitive->stream() == g_.nodes()[u.group].primitive->stream()) {
+          of[group(from)].push_back(r);
         }
       }
     }
+    auto take = [&](const std::vector<uint32_t>& results) {
+      Copy c;
+      double spared = 0; // bytes an element
+      for (auto r : results) {
+        if (!trace(r, full, c)) {
+          return false;
+        }
+        spared += specs_[r].dtype.size();
+      }
+      size_t n = std::max<size_t>(1, bytes(results[0]) / specs_[results[0]].dtype.size());
+      for (auto r : c.reads) {
+        spared -= reads.count(r) ? 0 : double(bytes(r)) / n;
+      }
+      // An element of four bytes takes as long to be read as some ten operations on it.
+      if (c.cost > 2.5 * spared || u.nodes.size() + c.nodes.size() > cpu_ops) {
+        return false;
+      }
+      reads.insert(c.reads.begin(), c.reads.end());
+      u.nodes.insert(u.nodes.end(), c.nodes.begin(), c.nodes.end());
+      return true;
+    };
+    for (auto& [g, results] : of) {
+      if (!take(results) && results.size() > 1) {
+        for (auto r : results) {
+          take({r});
+        }
+      }
+    }
+    std::sort(u.nodes.begin(), u.nodes.end());
+    u.nodes.erase(std::unique(u.nodes.begin(), u.nodes.end()), u.nodes.end());
+  }
+
+  // need leaves in each unit what leads to a result that is used, and marks what it
+  // reads from outside as such.
+  void need(std::vector<Unit>& units) {
     for (auto o : g_.outputs()) {
       used_[o] = true;
     }
+    std::vector<bool> inside(g_.nodes().size());
+    for (auto u = units.rbegin(); u != units.rend(); u++) {
+      std::vector<uint32_t> live;
+      for (auto i = u->nodes.rbegin(); i != u->nodes.rend(); i++) {
+        auto& n = g_.nodes()[*i];
+        bool lives = inside[*i];
+        for (size_t k = 0; k < n.shapes.size(); k++) {
+          lives = lives || (group(*i) == u->group && used_[first_[*i] + k]);
+        }
+        if (!lives) {
+          continue;
+        }
+        live.push_back(*i);
+        for (auto s : n.in) {
+          auto from = made_by_[u->nodes.size() > 1 ? source(s) : s];
+          if (from != none && u->has(from)) {
+            inside[from] = true;
+          }
+        }
+      }
+      for (auto i : u->nodes) {
+        inside[i] = false;
+      }
+      u->nodes.assign(live.rbegin(), live.rend());
+      for (auto i : u->nodes) {
+        for (auto s : g_.nodes()[i].in) {
+          auto r = u->nodes.size() > 1 ? source(s) : s;
+          used_[s] = used_[s] || gpu(i); // should MLX not take the group
+          used_[r] = used_[r] || made_by_[r] == none || !u->has(made_by_[r]);
+        }
+      }
+    }
   }
 
-  Graph emit() {
-    auto units = collect();
+  Graph emit(std::vector<Unit>& units) {
     need(units);
     std::vector<uint32_t> moved(specs_.size(), none); // new slots
     uint32_t next = g_.inputs() + g_.constants().size();
@@ -275,25 +403,20 @@ class Fusing {
     };
     for (auto& u : units) {
       std::vector<uint32_t> results;
-      if (u.size() > 1) {
+      if (u.nodes.size() > 1) {
         auto n = fused(u, results);
         if (n.primitive) {
-          groups_.push_back({nodes.size(), names(u)});
+          groups_.push_back({nodes.size(), names(u.nodes)});
           add(std::move(n), results);
           continue;
         }
       }
-      for (auto i : u) {
+      for (auto i : u.nodes) {
         results.clear();
-        bool live = false;
         for (size_t k = 0; k < g_.nodes()[i].shapes.size(); k++) {
           results.push_back(first_[i] + k);
-          live = live || used_[results.back()];
         }
-        if (!live) {
-          continue; // a broadcast that its groups do by themselves
-        }
-        if (fusable_[i] && u.size() == 1) {
+        if (elementwise(g_.nodes()[i]) && fusable_[i] && u.nodes.size() == 1) {
           why_[i] = "nothing beside it has its shape and stream";
         }
         if (auto w = why_.find(i); w != why_.end()) {
@@ -319,12 +442,13 @@ class Fusing {
 
   // fused returns the node of a group with the outer slots that it reads, and in
   // results the outer slots that it makes.
-  Graph::Node fused(const std::vector<uint32_t>& u, std::vector<uint32_t>& results) {
+  Graph::Node fused(const Unit& unit, std::vector<uint32_t>& results) {
+    auto& u = unit.nodes;
     std::vector<uint32_t> reads, values; // inputs, constants of one element
     std::unordered_map<uint32_t, uint32_t> inner;
     auto outer = [&](uint32_t s) {
       auto from = made_by_[s];
-      return from == none || group(from) != group(u[0]);
+      return from == none || !unit.has(from);
     };
     auto value = [&](uint32_t s) {
       return s >= g_.inputs() && made_by_[s] == none && !gpu(u[0]) &&
@@ -370,7 +494,7 @@ class Fusing {
     Graph::Node n{false, nullptr, reads, {}, {}};
     std::vector<uint32_t> outputs;
     for (auto i : u) {
-      if (used_[first_[i]]) {
+      if (used_[first_[i]] && group(i) == unit.group) {
         results.push_back(first_[i]);
         outputs.push_back(inner[first_[i]]);
         n.shapes.push_back(g_.nodes()[i].shapes[0]);
@@ -427,6 +551,7 @@ class Fusing {
   std::vector<size_t> members_;
   std::vector<const Shape*> rows_; // what a group, by its last node, computes by rows
   std::vector<bool> fusable_, used_;
+  std::vector<bool> whole_; // nodes of whole rows
   std::vector<bool> left_; // something outside of the group uses it
   std::vector<bool> firm_; // by slot: something needs it that fuses with nothing
   std::unordered_map<size_t, std::string> why_;
