@@ -1,8 +1,10 @@
 // Scan: a body repeated along the first axis of its inputs.
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "ext/flow.h"
+#include "ext/fused.h"
 #include "mlx/backend/cpu/encoder.h"
 
 namespace adj {
@@ -27,6 +29,7 @@ struct Step {
   Arrays in, out, cotangents;
   std::vector<int> wrt;
   std::vector<std::optional<array>> grads; // by wrt
+  bool again = false; // what is cheap is computed again
   Arrays residuals;
   std::unordered_map<uintptr_t, size_t> place; // of a residual in residuals
   Body forward; // to out and then residuals
@@ -67,6 +70,15 @@ struct Frontier {
   Arrays residual;
 };
 
+// cheap says whether a is computed from its inputs in less time than it takes to keep it.
+bool cheap(const array& a) {
+  static const std::unordered_set<std::string_view> views{
+      "Broadcast", "ExpandDims", "Flatten", "Reshape", "Slice", "Split", "Squeeze", "StopGradient", "Transpose", "Unflatten"};
+  return a.has_primitive() &&
+      (views.count(op_name(a.primitive())) || elementwise({false, a.primitive_ptr(), {}, {a.shape()}, {a.dtype()}}));
+}
+
+// frontier takes what grads read, or, of what is cheap, what it is computed from.
 Frontier frontier(const Step& s, const Layout& l, const Arrays& grads) {
   Frontier f;
   std::unordered_set<uintptr_t> seen;
@@ -76,17 +88,24 @@ Frontier frontier(const Step& s, const Layout& l, const Arrays& grads) {
     auto it = kind.find(a.id());
     return it == kind.end() ? int(NOTHING) : it->second;
   };
-  auto take = [&](const array& a) {
-    int k = of(a);
-    if (k == NOTHING || (k & COTANGENT) || !seen.insert(a.id()).second) {
-      return;
-    }
-    if (k == CAPTURE) {
-      f.invariant.push_back(a);
-    } else if (k == SLICE && !a.has_primitive()) {
-      f.sliced.push_back(a);
-    } else {
-      f.residual.push_back(a);
+  Arrays next;
+  auto take = [&](const array& first) {
+    for (next.push_back(first); !next.empty();) {
+      auto a = next.back();
+      next.pop_back();
+      int k = of(a);
+      if (k == NOTHING || (k & COTANGENT) || !seen.insert(a.id()).second) {
+        continue;
+      }
+      if (k == CAPTURE) {
+        f.invariant.push_back(a);
+      } else if (k == SLICE && !a.has_primitive()) {
+        f.sliced.push_back(a);
+      } else if (s.again && cheap(a)) {
+        next.insert(next.end(), a.inputs().begin(), a.inputs().end());
+      } else {
+        f.residual.push_back(a);
+      }
     }
   };
   if (l.remat) {
@@ -107,6 +126,10 @@ Frontier frontier(const Step& s, const Layout& l, const Arrays& grads) {
     take(g);
   }
   return f;
+}
+
+size_t bytes(const Arrays& v) {
+  return std::accumulate(v.begin(), v.end(), size_t(0), [](size_t n, auto& a) { return n + a.nbytes(); });
 }
 
 Arrays present(const std::vector<std::optional<array>>& v) {
@@ -135,7 +158,14 @@ std::shared_ptr<Step> make_step(const Body& b, const Layout& l, const Arrays& li
   }
   s->cotangents = placeholders(out);
   s->grads = Tape(out, at, false).pull(out, s->cotangents);
-  s->residuals = frontier(*s, l, present(s->grads)).residual;
+  auto grads = present(s->grads);
+  auto kept = frontier(*s, l, grads).residual;
+  s->again = true;
+  s->residuals = frontier(*s, l, grads).residual;
+  if (bytes(s->residuals) >= bytes(kept)) {
+    s->again = false;
+    s->residuals = std::move(kept);
+  }
   for (size_t i = 0; i < s->residuals.size(); i++) {
     s->place[s->residuals[i].id()] = i;
   }
