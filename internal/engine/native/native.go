@@ -36,7 +36,12 @@ func Sources() fs.FS { return sources }
 // CompileFlags are the flags of every native compilation unit. A unit adds flags of its own with a line
 // "// adjoint:flags -O3 …" among its first lines.
 func CompileFlags() []string {
-	return append([]string{"-std=c++20", "-O2", "-fPIC", "-fvisibility=hidden"}, LinkFlags()...)
+	flags := []string{"-std=c++20", "-O2", "-fPIC", "-fvisibility=hidden"}
+	if runtime.GOARCH == "amd64" {
+		// Kernels for processors with vectors of 512 bits use all of them.
+		flags = append(flags, "-mprefer-vector-width=512")
+	}
+	return append(flags, LinkFlags()...)
 }
 
 // LinkFlags are those of CompileFlags that linking needs too. A program that is built with Go's -asan has an engine of

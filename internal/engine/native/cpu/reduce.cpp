@@ -1,4 +1,4 @@
-// adjoint:flags -O3 -mprefer-vector-width=512 -fno-math-errno -fno-trapping-math -ffp-contract=off
+// adjoint:flags -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off
 // Sums, products, extremes over axes.
 //
 // How a sum is put together goes by the sizes alone, so its bits do not depend on the

@@ -42,6 +42,10 @@ inline mlx::core::Dtype tile_dtype(mlx::core::Dtype d) {
 Kernel kernel(std::string_view op, mlx::core::Dtype d);
 Kernel float_kernel(std::string_view op, mlx::core::Dtype d);
 Kernel whole_kernel(std::string_view op, mlx::core::Dtype d); // integers and bool
+// pair_kernel returns what computes two operations on float32, of which the second takes
+// the result of the first as its first argument or, turned around, as its second. The
+// sources are those of the first and the other one of the second.
+Kernel pair_kernel(std::string_view first, std::string_view second, bool turned);
 Kernel select_kernel(mlx::core::Dtype d); // sources: condition, if true, if false
 
 // fold_kernel reduces each row of a to one element: Sum, Prod, Max or Min. It is that of

@@ -1,4 +1,4 @@
-// adjoint:flags -O3 -mprefer-vector-width=512 -fno-math-errno -fno-trapping-math -ffp-contract=off
+// adjoint:flags -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off
 // Kernels that convert.
 #include <cstdint>
 #include <type_traits>

@@ -1,4 +1,4 @@
-// adjoint:flags -O3 -mprefer-vector-width=512 -fno-math-errno -fno-trapping-math -ffp-contract=off
+// adjoint:flags -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off
 // Kernels on float32 and float64.
 #include <algorithm>
 #include <cmath>
@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "ext/arithmetic.h"
 #include "ext/tiles.h"
 
 // glibc has vector forms of these, within 4 ulp; a call in a loop becomes one
@@ -27,6 +28,8 @@ extern "C" __attribute__((simd("notinbranch"))) double atan2(double, double) noe
 #endif
 
 namespace adj::tiles::real {
+
+using namespace arithmetic;
 
 // What calls the C library: its functions for one number and for several may differ in
 // the last bit.
@@ -112,12 +115,6 @@ struct ErfInv : Calls {
   struct Op {                                                 \
     template <class T> static auto f(T x, T y) { return expr; } \
   };
-BINARY(Add, x + y)
-BINARY(Subtract, x - y)
-BINARY(Multiply, x* y)
-BINARY(Divide, x / y)
-BINARY(Maximum, x != x ? x : (x > y ? x : y))
-BINARY(Minimum, x != x ? x : (x < y ? x : y))
 BINARY(Equal, x == y)
 BINARY(NotEqual, x != y)
 BINARY(Less, x < y)

@@ -1,20 +1,14 @@
-// adjoint:flags -O3 -mprefer-vector-width=512 -fno-math-errno -fno-trapping-math -ffp-contract=off
+// adjoint:flags -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off
 // Kernels on rows and one value for each.
 #include <algorithm>
 #include <cstdint>
 
+#include "ext/arithmetic.h"
 #include "ext/tiles.h"
 
 namespace adj::tiles::rows {
 
-#define BINARY(Op, expr)                                       \
-  struct Op {                                                  \
-    template <class T> static T f(T x, T y) { return expr; }   \
-  };
-BINARY(Add, x + y)
-BINARY(Subtract, x - y)
-BINARY(Multiply, x* y)
-BINARY(Divide, x / y)
+using namespace arithmetic;
 
 template <class T> void spread(void* dst, const void* a, const void*, size_t rows, size_t n) {
   auto* x = static_cast<const T*>(a);

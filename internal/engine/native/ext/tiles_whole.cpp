@@ -1,4 +1,4 @@
-// adjoint:flags -O3 -mprefer-vector-width=512 -fwrapv
+// adjoint:flags -O3 -fwrapv
 // Kernels on integers and bool, and choice between values of any dtype.
 #include <cstdint>
 #include <type_traits>

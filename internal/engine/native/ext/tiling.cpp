@@ -369,12 +369,38 @@ class Lowering {
       emit(select_kernel(tile_dtype(out)), dst, {src[0], src[1], src[2]});
     } else if (op == "AsType" || keeps_value(op, last)) {
       emit(cast_kernel(in, tile_dtype(out)), dst, {src[0]});
-    } else if (src.size() == 1) {
-      emit(kernel(op, in), dst, {src[0]});
-    } else {
-      emit(kernel(op, in), dst, {src[0], src[1]});
+    } else if (!(out == float32 && last == float32 && joined(op, dst, src))) {
+      src.size() == 1 ? emit(kernel(op, in), dst, {src[0]}) : emit(kernel(op, in), dst, {src[0], src[1]});
+      if (out == float32 && last == float32) {
+        last_op_ = op, last_step_ = t_.steps.size();
+      }
     }
     return dst;
+  }
+
+  // joined makes one step of an op and the one before, if this reads what that left in
+  // a register and nothing else does.
+  bool joined(std::string_view op, uint32_t dst, const std::vector<uint32_t>& src) {
+    if (t_.steps.empty() || last_step_ != t_.steps.size()) {
+      return false;
+    }
+    auto before = t_.steps.back();
+    auto t = before.dst;
+    auto& free = free_[t_.places[t].narrow][t_.places[t].width];
+    bool turned = src.size() == 2 && src[1] == t;
+    if (!(t < registers_.size() && registers_[t]) || !(dst == t || std::count(free.begin(), free.end(), t)) ||
+        (src[0] == t) == turned) {
+      return false;
+    }
+    auto k = pair_kernel(last_op_, op, turned);
+    if (!k) {
+      return false;
+    }
+    t_.steps.pop_back();
+    auto other = src.size() == 1 ? before.src[0] : src[turned ? 0 : 1];
+    emit(k, dst, {before.src[0], before.src[1], other});
+    last_step_ = 0;
+    return true;
   }
 
   Tiling& t_;
@@ -384,6 +410,8 @@ class Lowering {
   std::vector<Dtype> dtype_;
   std::vector<const Shape*> shape_;
   std::vector<bool> registers_; // by place
+  std::string_view last_op_; // of the last step, if that is one of float32 alone
+  size_t last_step_ = 0;
   std::vector<uint32_t> free_[2][9];
 };
 
