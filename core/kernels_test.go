@@ -146,6 +146,7 @@ func digests() map[string]string {
 	for name, a := range map[string]*core.Array{
 		"exp": x.Exp(), "transposed": y, "where": core.Where(x.Greater(y.T()), x, y.T()), "half": x.AsType(core.Float16).Sigmoid(),
 		"sum": x.Sum(), "rows": x.Sum(1), "columns": x.Sum(0), "transposed sum": y.Sum(0), "half sum": x.AsType(core.BFloat16).Sum(),
+		"copy": x.T().Contiguous(), "joined": core.Concatenate(1, x.T(), x.T()),
 		"max": x.Max(0), "softmax": x.Softmax(-1), "logsumexp": x.LogSumExp(1),
 	} {
 		h := fnv.New64a()

@@ -80,6 +80,7 @@ void init() {
     return;
   }
   bind_blas();
+  take_copies();
   take_elementwise();
   take_products();
   take_reductions();

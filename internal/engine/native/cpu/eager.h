@@ -32,6 +32,7 @@ void init();
 void bind_blas();
 
 // The kernels by family, one file each.
+void take_copies();
 void take_elementwise();
 void take_products();
 void take_reductions();

@@ -10,10 +10,8 @@
 
 #include "cpu/eager.h"
 #include "cpu/pool.h"
-#include "ext/engine.h"
+#include "cpu/task.h"
 #include "ext/tiles.h"
-#include "mlx/allocator.h"
-#include "mlx/backend/cpu/encoder.h"
 
 namespace adj::cpu {
 
@@ -251,11 +249,7 @@ void evaluate(Primitive* primitive, const std::vector<array>& inputs, std::vecto
   }
   out.set_data(allocator::malloc(out.nbytes()));
   auto task = [kernel, p = std::move(p), x = in.data<char>(), y = out.data<char>()] { kernel(p, x, y); };
-  if (tasks_run_here()) {
-    task();
-  } else {
-    mlx::core::cpu::get_command_encoder(primitive->stream()).dispatch(std::move(task));
-  }
+  perform(primitive->stream(), std::move(task));
 }
 
 } // namespace

@@ -1,0 +1,161 @@
+// Ops that write their inputs in another layout.
+#include <memory>
+
+#include "cpu/copy.h"
+#include "cpu/eager.h"
+
+namespace adj::cpu {
+
+using namespace mlx::core;
+
+namespace {
+
+Eval stock_contiguous, stock_reshape, stock_flatten, stock_unflatten, stock_concatenate, stock_full, stock_pad,
+    stock_slice_update;
+
+std::shared_ptr<Primitive> by_rows_only; // a Contiguous that does not allow columns
+
+void copied(const array& in, array& out, const Stream& s) {
+  out.set_data(allocator::malloc(out.nbytes()));
+  copy(in, out, out.strides(), 0, s);
+}
+
+void contiguous_op(Primitive* p, const std::vector<array>& inputs, std::vector<array>& outputs) {
+  auto& in = inputs[0];
+  // What is contiguous by columns is so for an op that allows it.
+  bool enough = in.flags().row_contiguous || (in.flags().col_contiguous && !by_rows_only->is_equivalent(*p));
+  if (enough || in.size() == 0) {
+    stock_contiguous(p, inputs, outputs);
+    return;
+  }
+  copied(in, outputs[0], p->stream());
+}
+
+// viewed says whether strides can give in the shape of out. MLX then makes no copy.
+bool viewed(const array& in, const array& out) {
+  if (in.size() == 0 || in.ndim() == 0 || in.flags().row_contiguous) {
+    return true;
+  }
+  Shape runs; // the axes of in that follow each other evenly, as one
+  int64_t stride = 0;
+  for (size_t i = 0; i < in.ndim(); i++) {
+    if (in.shape(i) == 1) {
+      continue;
+    }
+    if (!runs.empty() && stride == in.strides(i) * in.shape(i)) {
+      runs.back() *= in.shape(i);
+    } else {
+      runs.push_back(in.shape(i));
+    }
+    stride = in.strides(i);
+  }
+  size_t run = 0;
+  for (auto n : out.shape()) {
+    if (n == 1) {
+      continue;
+    }
+    if (run == runs.size() || runs[run] % n != 0) {
+      return false;
+    }
+    runs[run] /= n;
+    run += runs[run] == 1;
+  }
+  return true;
+}
+
+template <Eval& stock> void reshape_op(Primitive* p, const std::vector<array>& inputs, std::vector<array>& outputs) {
+  auto& in = inputs[0];
+  auto& out = outputs[0];
+  if (viewed(in, out)) {
+    stock(p, inputs, outputs);
+    return;
+  }
+  out.set_data(allocator::malloc(out.nbytes()));
+  array whole(in.shape(), in.dtype(), nullptr, {});
+  copy(in, out, whole.strides(), 0, p->stream());
+}
+
+void concatenate_op(Primitive* p, const std::vector<array>& inputs, std::vector<array>& outputs) {
+  auto& out = outputs[0];
+  int axis = static_cast<Concatenate*>(p)->state();
+  out.set_data(allocator::malloc(out.nbytes()));
+  int64_t at = 0;
+  for (auto& in : inputs) {
+    copy(in, out, out.strides(), at * out.strides(axis), p->stream());
+    at += in.shape(axis);
+  }
+}
+
+void full_op(Primitive* p, const std::vector<array>& inputs, std::vector<array>& outputs) {
+  auto& in = inputs[0];
+  if (in.size() == 0 || in.dtype() != outputs[0].dtype() || (in.flags().contiguous && in.data_size() > 1)) {
+    stock_full(p, inputs, outputs);
+    return;
+  }
+  copied(in, outputs[0], p->stream());
+}
+
+void pad_op(Primitive* p, const std::vector<array>& inputs, std::vector<array>& outputs) {
+  auto& in = inputs[0];
+  auto& value = inputs[1];
+  auto& out = outputs[0];
+  auto [axes, low, high] = static_cast<Pad*>(p)->state();
+  if (value.dtype() != out.dtype() || in.dtype() != out.dtype() || out.size() == 0) {
+    stock_pad(p, inputs, outputs);
+    return;
+  }
+  int64_t offset = 0;
+  for (size_t i = 0; i < axes.size(); i++) {
+    offset += out.strides(axes[i] < 0 ? axes[i] + (int)out.ndim() : axes[i]) * low[i];
+  }
+  out.set_data(allocator::malloc(out.nbytes()));
+  perform(p->stream(), [shape = out.shape(), to = out.strides(), size = out.itemsize(), y = out.data<char>(), v = value.data<char>()] {
+    copy(y, to, v, Strides(shape.size(), 0), shape, size);
+  });
+  copy(in, out, out.strides(), offset, p->stream());
+}
+
+void slice_update_op(Primitive* p, const std::vector<array>& inputs, std::vector<array>& outputs) {
+  auto& in = inputs[0];
+  auto& update = inputs[1];
+  auto& out = outputs[0];
+  auto [reduce, start, end, steps] = static_cast<SliceUpdate*>(p)->state();
+  if (reduce != SliceUpdate::None || out.size() == 0 || update.size() == 0) {
+    stock_slice_update(p, inputs, outputs);
+    return;
+  }
+  auto s = p->stream();
+  bool whole = in.flags().contiguous && in.size() == in.data_size();
+  if (whole && is_donatable(in, out)) {
+    out.copy_shared_buffer(in);
+  } else if (whole && in.data_size() > 1) {
+    out.set_data(allocator::malloc(in.nbytes()), in.data_size(), in.strides(), in.flags());
+    copy(in, out, out.strides(), 0, s);
+  } else {
+    copied(in, out, s);
+  }
+  int64_t offset = 0;
+  auto strides = out.strides();
+  for (size_t i = 0; i < strides.size(); i++) {
+    offset += start[i] * strides[i];
+    strides[i] *= steps[i];
+  }
+  copy(update, out, strides, offset, s);
+}
+
+} // namespace
+
+void take_copies() {
+  auto x = zeros({2, 2});
+  by_rows_only = mlx::core::contiguous(x).primitive_ptr();
+  stock_contiguous = take(mlx::core::contiguous(x), "Contiguous", contiguous_op);
+  stock_reshape = take(reshape(x, {4}), "Reshape", reshape_op<stock_reshape>);
+  stock_flatten = take(flatten(x), "Flatten", reshape_op<stock_flatten>);
+  stock_unflatten = take(unflatten(x, 0, {1, 2}), "Unflatten", reshape_op<stock_unflatten>);
+  stock_concatenate = take(concatenate({x, x}, 0), "Concatenate", concatenate_op);
+  stock_full = take(full({2}, array(1.0f)), "Full", full_op);
+  stock_pad = take(pad(x, 1), "Pad", pad_op);
+  stock_slice_update = take(slice_update(x, zeros({1, 1}), Shape{0, 0}, Shape{1, 1}), "SliceUpdate", slice_update_op);
+}
+
+} // namespace adj::cpu
