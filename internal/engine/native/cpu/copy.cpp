@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "cpu/bytes.h"
 #include "cpu/pool.h"
 #include "ext/tiles.h"
 
@@ -81,45 +82,6 @@ template <class F> void each_row(const Axes& outer, size_t n, size_t bytes, F&& 
     }
   });
 }
-
-template <size_t n> void move(char* to, const char* from) {
-  std::memcpy(to, from, n);
-}
-
-// ends moves what is at least n and at most 2n bytes, the middle twice.
-template <size_t n> void ends(char* to, const char* from, size_t bytes) {
-  char head[n], tail[n];
-  move<n>(head, from);
-  move<n>(tail, from + bytes - n);
-  move<n>(to, head);
-  move<n>(to + bytes - n, tail);
-}
-
-// A call of memcpy costs more than a short run.
-void move(char* to, const char* from, size_t n) {
-  if (n > 128) {
-    std::memcpy(to, from, n);
-  } else if (n >= 16) {
-    for (size_t i = 0; i + 16 < n; i += 16) {
-      move<16>(to + i, from + i);
-    }
-    move<16>(to + n - 16, from + n - 16);
-  } else if (n >= 8) {
-    ends<8>(to, from, n);
-  } else if (n >= 4) {
-    ends<4>(to, from, n);
-  } else {
-    for (size_t i = 0; i < n; i++) {
-      to[i] = from[i];
-    }
-  }
-}
-
-template <size_t unit> struct Word { using type = struct { uint64_t low, high; }; };
-template <> struct Word<1> { using type = uint8_t; };
-template <> struct Word<2> { using type = uint16_t; };
-template <> struct Word<4> { using type = uint32_t; };
-template <> struct Word<8> { using type = uint64_t; };
 
 template <size_t unit> ADJ_CLONES void fill(char* to, const char* from, size_t n) {
   typename Word<unit>::type value;
@@ -258,7 +220,7 @@ void transposed(char* to, const char* from, const Axes& outer, const Axis& readi
 // Fewer elements than this are better copied one by one than in tiles.
 constexpr size_t least = 8;
 
-template <size_t unit> void elements(char* to, const char* from, Axes axes) {
+template <size_t unit> void elements(char* to, const char* from, const Axes& axes) {
   int reading = -1, writing = -1;
   for (size_t i = 0; i < axes.size(); i++) {
     reading = axes[i].from == unit ? i : reading;
@@ -317,12 +279,8 @@ void copy(
     split(unit, part, [=](size_t begin, size_t end) { std::memcpy(y + begin, x + begin, end - begin); });
     return;
   }
-  switch (unit) {
-    case 1: return elements<1>(y, x, std::move(axes));
-    case 2: return elements<2>(y, x, std::move(axes));
-    case 4: return elements<4>(y, x, std::move(axes));
-    case 8: return elements<8>(y, x, std::move(axes));
-    case 16: return elements<16>(y, x, std::move(axes));
+  if (of_size(unit, [&](auto size) { elements<size()>(y, x, axes); })) {
+    return;
   }
   Axis inner = axes.back();
   axes.pop_back();
@@ -332,6 +290,19 @@ void copy(
 void copy(const array& in, array& out, const Strides& strides, int64_t offset, const Stream& s) {
   perform(s, [shape = in.shape(), to = strides, from = in.strides(), y = out.data<char>() + offset * (int64_t)out.itemsize(),
            x = in.data<char>(), size = in.itemsize()] { copy(y, to, x, from, shape, size); });
+}
+
+void start(const array& in, array& out, bool whole, const Stream& s) {
+  if (whole && is_donatable(in, out)) {
+    out.copy_shared_buffer(in);
+    return;
+  }
+  if (whole) {
+    out.set_data(allocator::malloc(in.nbytes()), in.data_size(), in.strides(), in.flags());
+  } else {
+    out.set_data(allocator::malloc(out.nbytes()));
+  }
+  copy(in, out, out.strides(), 0, s);
 }
 
 array contiguous(const array& in, const Stream& s) {

@@ -82,6 +82,7 @@ void init() {
   bind_blas();
   take_copies();
   take_elementwise();
+  take_indexing();
   take_products();
   take_reductions();
 }

@@ -34,6 +34,7 @@ void bind_blas();
 // The kernels by family, one file each.
 void take_copies();
 void take_elementwise();
+void take_indexing();
 void take_products();
 void take_reductions();
 

@@ -119,25 +119,17 @@ void slice_update_op(Primitive* p, const std::vector<array>& inputs, std::vector
   auto& in = inputs[0];
   auto& update = inputs[1];
   auto& out = outputs[0];
-  auto [reduce, start, end, steps] = static_cast<SliceUpdate*>(p)->state();
+  auto [reduce, from, to, steps] = static_cast<SliceUpdate*>(p)->state();
   if (reduce != SliceUpdate::None || out.size() == 0 || update.size() == 0) {
     stock_slice_update(p, inputs, outputs);
     return;
   }
   auto s = p->stream();
-  bool whole = in.flags().contiguous && in.size() == in.data_size();
-  if (whole && is_donatable(in, out)) {
-    out.copy_shared_buffer(in);
-  } else if (whole && in.data_size() > 1) {
-    out.set_data(allocator::malloc(in.nbytes()), in.data_size(), in.strides(), in.flags());
-    copy(in, out, out.strides(), 0, s);
-  } else {
-    copied(in, out, s);
-  }
+  start(in, out, in.flags().contiguous && in.size() == in.data_size(), s);
   int64_t offset = 0;
   auto strides = out.strides();
   for (size_t i = 0; i < strides.size(); i++) {
-    offset += start[i] * strides[i];
+    offset += from[i] * strides[i];
     strides[i] *= steps[i];
   }
   copy(update, out, strides, offset, s);
