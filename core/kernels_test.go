@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/core/fast"
 	"github.com/adjoint-go/adjoint/core/random"
 )
 
@@ -141,6 +142,7 @@ func TestWhatIsNoNumber(t *testing.T) {
 // but for products: OpenBLAS adds in another order where panels have other sizes.
 func digests() map[string]string {
 	x := random.Normal(random.Key(1), core.Float32, 1025, 1031)
+	q := x.Slice(1, 0, 32).Reshape(1, 1025, 4, 8).SwapAxes(1, 2)
 	few, _ := places(3000, 50)
 	i := []*core.Array{core.From(few)}
 	updates := x.Slice(1, 0, 32).Reshape(-1).Slice(0, 0, 3000*8).Reshape(3000, 1, 8)
@@ -151,7 +153,8 @@ func digests() map[string]string {
 		"sum": x.Sum(), "rows": x.Sum(1), "columns": x.Sum(0), "transposed sum": y.Sum(0), "half sum": x.AsType(core.BFloat16).Sum(),
 		"copy": x.T().Contiguous(), "joined": core.Concatenate(1, x.T(), x.T()),
 		"taken": x.Take(i[0], 0), "added": core.Zeros(core.Float32, 50, 8).ScatterAdd(i, updates, []int{0}),
-		"max": x.Max(0), "softmax": x.Softmax(-1), "logsumexp": x.LogSumExp(1),
+		"attention": fast.ScaledDotProductAttentionCausal(q, q, q, 0.3),
+		"max":       x.Max(0), "softmax": x.Softmax(-1), "logsumexp": x.LogSumExp(1),
 	} {
 		h := fnv.New64a()
 		h.Write(a.Bytes())

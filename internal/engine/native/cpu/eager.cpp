@@ -80,6 +80,7 @@ void init() {
     return;
   }
   bind_blas();
+  bind_attention();
   take_copies();
   take_elementwise();
   take_indexing();

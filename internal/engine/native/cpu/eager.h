@@ -31,6 +31,9 @@ void init();
 // bind_blas puts our products in the place of the functions that MLX calls.
 void bind_blas();
 
+// bind_attention puts ours in the place of the function that makes attention.
+void bind_attention();
+
 // The kernels by family, one file each.
 void take_copies();
 void take_elementwise();
