@@ -86,6 +86,7 @@ void init() {
   take_indexing();
   take_products();
   take_reductions();
+  take_sorting();
 }
 
 } // namespace adj::cpu

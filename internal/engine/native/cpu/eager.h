@@ -40,5 +40,6 @@ void take_elementwise();
 void take_indexing();
 void take_products();
 void take_reductions();
+void take_sorting();
 
 } // namespace adj::cpu
