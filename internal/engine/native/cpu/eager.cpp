@@ -85,6 +85,7 @@ void init() {
   take_elementwise();
   take_indexing();
   take_products();
+  take_random();
   take_reductions();
   take_sorting();
 }

@@ -39,6 +39,7 @@ void take_copies();
 void take_elementwise();
 void take_indexing();
 void take_products();
+void take_random();
 void take_reductions();
 void take_sorting();
 
