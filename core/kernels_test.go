@@ -139,7 +139,7 @@ func TestWhatIsNoNumber(t *testing.T) {
 }
 
 // digests are of the bits of results of every kernel that shares work among threads,
-// but for products: OpenBLAS adds in another order where panels have other sizes.
+// but for products of float32 and float64: OpenBLAS adds in another order where panels have other sizes.
 func digests() map[string]string {
 	x := random.Normal(random.Key(1), core.Float32, 1025, 1031)
 	q := x.Slice(1, 0, 32).Reshape(1, 1025, 4, 8).SwapAxes(1, 2)

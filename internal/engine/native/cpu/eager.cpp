@@ -83,6 +83,7 @@ void init() {
   bind_attention();
   take_copies();
   take_elementwise();
+  take_half_products();
   take_indexing();
   take_products();
   take_random();

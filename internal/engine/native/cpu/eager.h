@@ -37,6 +37,7 @@ void bind_attention();
 // The kernels by family, one file each.
 void take_copies();
 void take_elementwise();
+void take_half_products();
 void take_indexing();
 void take_products();
 void take_random();
