@@ -31,8 +31,10 @@ void init();
 // bind_blas puts our products in the place of the functions that MLX calls.
 void bind_blas();
 
-// bind_attention puts ours in the place of the function that makes attention.
+// bind_attention and bind_norms put ours in the place of the functions that make
+// attention and normalizations of their parts.
 void bind_attention();
+void bind_norms();
 
 // The kernels by family, one file each.
 void take_copies();
