@@ -99,6 +99,9 @@ func TestSoftmaxOfEverySize(t *testing.T) {
 		a := core.From(as32(x), shape[:]...)
 		soft := core.Data[float32](a.Softmax(-1))
 		log := core.Data[float32](a.LogSumExp(-1))
+		turned := a.T().Contiguous().T()
+		require.Equal(t, soft, core.Data[float32](turned.Softmax(-1)))
+		require.Equal(t, log, core.Data[float32](turned.LogSumExp(-1)))
 		for r := range shape[0] {
 			row := x[r*shape[1] : (r+1)*shape[1]]
 			total := 0.0

@@ -192,3 +192,28 @@ func TestProductsOfViews(t *testing.T) {
 	c := core.From(as32(wave(16)), 4, 4)
 	require.Equal(t, core.AddMM(c, x.Contiguous(), y.Contiguous()).Bytes(), core.AddMM(c, x, y).Bytes())
 }
+
+// TestSlicesFromAnArray takes slices that begin where an array says, and sets them.
+func TestSlicesFromAnArray(t *testing.T) {
+	x, values := as32(wave(40*70*5)), as32(wave(30*50*5))
+	a, v := core.From(x, 40, 70, 5), core.From(values, 50, 30, 5).SwapAxes(0, 1)
+	for _, first := range [][2]int{{0, 0}, {10, 20}, {3, 7}} {
+		taken, set := make([]float32, 30*50*5), slices.Clone(x)
+		for i := range 30 {
+			for j := range 50 {
+				for k := range 5 {
+					at := ((first[0]+i)*70+first[1]+j)*5 + k
+					taken[(i*50+j)*5+k] = x[at]
+					set[at] = values[(j*30+i)*5+k]
+				}
+			}
+		}
+		for _, dtype := range []core.DType{core.Uint8, core.Int16, core.Int32, core.Uint32, core.Int64} {
+			start := core.From([]int32{int32(first[1]), int32(first[0])}).AsType(dtype)
+			require.Equal(t, taken, core.Data[float32](a.DynamicSlice(start, []int{1, 0}, []int{30, 50, 5})), dtype)
+			require.Equal(t, set, core.Data[float32](a.DynamicUpdateSlice(v, start, []int{1, 0})), dtype)
+			turned := a.Transpose(2, 1, 0).Contiguous().Transpose(2, 1, 0)
+			require.Equal(t, set, core.Data[float32](turned.DynamicUpdateSlice(v, start, []int{1, 0})), dtype)
+		}
+	}
+}

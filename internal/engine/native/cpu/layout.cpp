@@ -1,5 +1,8 @@
 // Ops that write their inputs in another layout.
+#include <cstring>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "cpu/copy.h"
 #include "cpu/eager.h"
@@ -135,6 +138,51 @@ void slice_update_op(Primitive* p, const std::vector<array>& inputs, std::vector
   copy(update, out, strides, offset, s);
 }
 
+// A Start is where a slice begins that an array of indices says, one for each of axes.
+class Start {
+ public:
+  Start(const array& indices, std::vector<int> axes, const Strides& strides, const Stream& s)
+      : size_(indices.itemsize()), axes_(std::move(axes)), strides_(strides) {
+    data_ = (indices.flags().row_contiguous ? indices : contiguous(indices, s)).data<char>();
+  }
+  int64_t operator()() const {
+    int64_t at = 0;
+    for (size_t i = 0; i < axes_.size(); i++) {
+      uint64_t index = 0; // not negative; the low bytes come first
+      std::memcpy(&index, data_ + i * size_, size_);
+      at += (int64_t)index * strides_[axes_[i]];
+    }
+    return at;
+  }
+
+ private:
+  const char* data_;
+  size_t size_;
+  std::vector<int> axes_;
+  Strides strides_;
+};
+
+void dynamic_slice_op(Primitive* p, const std::vector<array>& inputs, std::vector<array>& outputs) {
+  auto& in = inputs[0];
+  auto& out = outputs[0];
+  auto s = p->stream();
+  out.set_data(allocator::malloc(out.nbytes()));
+  Start first(inputs[1], static_cast<DynamicSlice*>(p)->state().first, in.strides(), s);
+  perform(s, [first, shape = out.shape(), to = out.strides(), from = in.strides(), x = in.data<char>(),
+              y = out.data<char>(), size = (int64_t)in.itemsize()] { copy(y, to, x + first() * size, from, shape, size); });
+}
+
+void dynamic_slice_update_op(Primitive* p, const std::vector<array>& inputs, std::vector<array>& outputs) {
+  auto& in = inputs[0];
+  auto& update = inputs[1];
+  auto& out = outputs[0];
+  auto s = p->stream();
+  start(in, out, in.flags().contiguous && in.size() == in.data_size(), s);
+  Start first(inputs[2], static_cast<DynamicSliceUpdate*>(p)->state(), out.strides(), s);
+  perform(s, [first, shape = update.shape(), to = out.strides(), from = update.strides(), x = update.data<char>(),
+              y = out.data<char>(), size = (int64_t)out.itemsize()] { copy(y + first() * size, to, x, from, shape, size); });
+}
+
 } // namespace
 
 void take_copies() {
@@ -148,6 +196,9 @@ void take_copies() {
   stock_full = take(full({2}, array(1.0f)), "Full", full_op);
   stock_pad = take(pad(x, 1), "Pad", pad_op);
   stock_slice_update = take(slice_update(x, zeros({1, 1}), Shape{0, 0}, Shape{1, 1}), "SliceUpdate", slice_update_op);
+  auto first = zeros({2}, int32);
+  take(slice(x, first, {0, 1}, {1, 1}), "DynamicSlice", dynamic_slice_op);
+  take(slice_update(x, zeros({1, 1}), first, {0, 1}), "DynamicSliceUpdate", dynamic_slice_update_op);
 }
 
 } // namespace adj::cpu
