@@ -82,6 +82,7 @@ void init() {
   bind_blas();
   bind_attention();
   bind_norms();
+  take_convolutions();
   take_copies();
   take_elementwise();
   take_half_products();

@@ -37,6 +37,7 @@ void bind_attention();
 void bind_norms();
 
 // The kernels by family, one file each.
+void take_convolutions();
 void take_copies();
 void take_elementwise();
 void take_half_products();
