@@ -11,6 +11,7 @@
 #include "cpu/eager.h"
 #include "cpu/pool.h"
 #include "cpu/task.h"
+#include "ext/fused.h"
 #include "ext/tiles.h"
 
 namespace adj::cpu {
@@ -97,6 +98,7 @@ struct Plan {
   Strides strides;
   size_t outer = 1, count = 1, inner = 1;
   int64_t stride = 0; // between values, or rows of them, that are combined
+  size_t row = 0; // so many successive values are combined first, see in_two_steps
 };
 
 // plan returns false for a reduction whose axes lie in another way.
@@ -153,8 +155,33 @@ int64_t place(const Plan& p, size_t i) {
 // A thread is worth waking for so many values.
 constexpr size_t grain = 1 << 15;
 
+// whole combines n values, a long run of them block by block.
+template <class Op, class T> T whole(const T* x, size_t n) {
+  if (n <= block) {
+    return run<Op>(x, n);
+  }
+  std::vector<T> part((n + block - 1) / block);
+  for (size_t i = 0; i < part.size(); i++) {
+    part[i] = run<Op>(x + i * block, std::min(block, n - i * block));
+  }
+  return run<Op>(part.data(), part.size());
+}
+
 template <class Op, class T> void rows(const Plan& p, const T* x, T* out) {
   using W = Wide<T>;
+  if constexpr (std::is_same_v<T, W>) {
+    if (p.row > 0) {
+      size_t each = p.count / p.row;
+      std::unique_ptr<T[]> part(new T[p.outer * each]);
+      split(p.outer * each, std::max<size_t>(1, grain / p.row), [&](size_t begin, size_t end) {
+        for (size_t i = begin; i < end; i++) {
+          part[i] = whole<Op>(x + place(p, i / each) + i % each * p.row, p.row);
+        }
+      });
+      Plan then{{(int)p.outer}, {(int64_t)each}, p.outer, each, 1, 1};
+      return rows<Op>(then, part.get(), out);
+    }
+  }
   size_t blocks = (p.count + block - 1) / block;
   if (blocks == 1) {
     split(p.outer, std::max<size_t>(1, grain / p.count), [&](size_t begin, size_t end) {
@@ -247,6 +274,9 @@ void evaluate(Primitive* primitive, const std::vector<array>& inputs, std::vecto
     stock(primitive, inputs, outputs);
     return;
   }
+  if (in_two_steps(in.shape(), axes, in.dtype())) {
+    p.row = in.shape(-1);
+  }
   out.set_data(allocator::malloc(out.nbytes()));
   auto task = [kernel, p = std::move(p), x = in.data<char>(), y = out.data<char>()] { kernel(p, x, y); };
   perform(primitive->stream(), std::move(task));
@@ -258,12 +288,8 @@ void evaluate(Primitive* primitive, const std::vector<array>& inputs, std::vecto
 template <class Op, class T> void fold(void* dst, const void* a, const void*, size_t count, size_t n) {
   auto* x = static_cast<const T*>(a);
   auto* out = static_cast<T*>(dst);
-  std::vector<T> part((n + block - 1) / block);
-  for (size_t r = 0; r < count; r++, x += n) {
-    for (size_t i = 0; i < part.size(); i++) {
-      part[i] = run<Op>(x + i * block, std::min(block, n - i * block));
-    }
-    out[r] = run<Op>(part.data(), part.size());
+  for (size_t r = 0; r < count; r++) {
+    out[r] = whole<Op>(x + r * n, n);
   }
 }
 

@@ -61,6 +61,9 @@ class Tiling {
 Shape narrowed(Shape full);
 // fits says whether rows of a shape can be computed whole, shared out by rows.
 bool fits(const Shape& full);
+// in_two_steps says whether a reduction over axes combines the values of each row first,
+// and then the results: a group computes the first of these steps.
+bool in_two_steps(const Shape& in, const std::vector<int>& axes, mlx::core::Dtype d);
 // by_rows says whether a node needs whole rows of its input, which has that shape.
 bool by_rows(const Graph::Node& n, const Shape& in);
 

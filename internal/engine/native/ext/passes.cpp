@@ -13,13 +13,41 @@ namespace adj {
 
 using namespace mlx::core;
 
-// chosen returns the input that a choice takes whose condition is one constant, else -1.
-static int chosen(const Graph& g, const Graph::Node& n) {
-  if (n.in[0] < g.inputs() || n.in[0] >= g.inputs() + g.constants().size()) {
-    return -1;
+// constant returns the constant of slot s that is one value, repeated or not, or null.
+static const array* constant(const Graph& g, uint32_t s) {
+  if (s < g.inputs() || s >= g.inputs() + g.constants().size()) {
+    return nullptr;
   }
-  auto& c = g.constants()[n.in[0] - g.inputs()];
-  return c.data_size() == 1 && c.is_available() ? (*c.data<bool>() ? 1 : 2) : -1;
+  auto& c = g.constants()[s - g.inputs()];
+  return c.data_size() == 1 && c.size() > 0 && c.is_available() ? &c : nullptr;
+}
+
+static bool is_one(const array& c) {
+  switch (c.dtype().val()) {
+    case Dtype::Val::float32: return *c.data<float>() == 1;
+    case Dtype::Val::float64: return *c.data<double>() == 1;
+    case Dtype::Val::float16: return static_cast<float>(*c.data<float16_t>()) == 1;
+    case Dtype::Val::bfloat16: return static_cast<float>(*c.data<bfloat16_t>()) == 1;
+    default: return false;
+  }
+}
+
+// taken returns the input of a node that its result equals for the sake of a constant
+// among the others, else -1: of a choice whose condition is constant, of a product by one.
+static int taken(const Graph& g, const Graph::Node& n) {
+  auto op = op_name(*n.primitive);
+  if (op == "Select") {
+    auto* c = constant(g, n.in[0]);
+    return !c ? -1 : *c->data<bool>() ? 1 : 2;
+  }
+  if (op == "Multiply" || op == "Divide") {
+    for (int i = op == "Divide"; i < 2; i++) {
+      if (auto* c = constant(g, n.in[i]); c && is_one(*c)) {
+        return 1 - i;
+      }
+    }
+  }
+  return -1;
 }
 
 // pass_through says where the results of a node that computes nothing come from:
@@ -103,8 +131,8 @@ Graph merge(const Graph& g, size_t* merged) {
       n.in.resize(1); // the others only told the shape
     }
     int from = n.in.empty() ? -1 : pass_through(n, shapes[n.in[0]]);
-    if (from < 0 && n.in.size() == 3 && op_name(*n.primitive) == "Select") {
-      from = chosen(g, n);
+    if (from < 0) {
+      from = taken(g, n);
       from = from >= 0 && shapes[n.in[from]] == n.shapes[0] ? from : -1;
     }
     if (from >= 0) {
@@ -189,13 +217,63 @@ Graph sweep(const Graph& g, size_t* dead) {
   return Graph(g.input_specs(), std::move(constants), std::move(nodes), std::move(outputs));
 }
 
+// Reductions of elementwise results in two steps become two nodes.
+static Graph stepwise(const Graph& g) {
+  std::vector<const Shape*> shapes;
+  std::vector<uint32_t> moved;
+  std::vector<bool> made; // by an elementwise node of the CPU
+  for (auto& s : g.input_specs()) {
+    shapes.push_back(&s.shape);
+  }
+  for (auto& c : g.constants()) {
+    shapes.push_back(&c.shape());
+  }
+  made.resize(shapes.size());
+  moved.resize(shapes.size());
+  std::iota(moved.begin(), moved.end(), 0);
+  uint32_t next = moved.size();
+  std::vector<Graph::Node> nodes;
+  for (auto& n : g.nodes()) {
+    auto node = n;
+    for (auto& s : node.in) {
+      s = moved[s];
+    }
+    if (n.reduces && made[n.in[0]]) {
+      auto& r = static_cast<Reduce&>(*n.primitive);
+      auto [type, axes] = r.state();
+      auto& in = *shapes[n.in[0]];
+      int last = (int)in.size() - 1;
+      if (fold_kernel(op_name(r), n.dtypes[0]) && in_two_steps(in, axes, n.dtypes[0])) {
+        auto first = node;
+        first.primitive = std::make_shared<Reduce>(r.stream(), type, std::vector<int>{last});
+        first.shapes = {narrowed(in)};
+        nodes.push_back(std::move(first));
+        axes.erase(std::remove(axes.begin(), axes.end(), last), axes.end());
+        node.primitive = std::make_shared<Reduce>(r.stream(), type, axes);
+        node.in = {next++};
+      }
+    }
+    for (auto& s : n.shapes) {
+      shapes.push_back(&s);
+      made.push_back(elementwise(n) && n.primitive->stream().device == Device::cpu);
+      moved.push_back(next++);
+    }
+    nodes.push_back(std::move(node));
+  }
+  auto outputs = g.outputs();
+  for (auto& o : outputs) {
+    o = moved[o];
+  }
+  return Graph(g.input_specs(), g.constants(), std::move(nodes), std::move(outputs));
+}
+
 Optimised optimise(const Graph& recorded, bool simplify, bool group) {
   size_t merged = 0, dead = 0;
   auto graph = simplify ? sweep(merge(recorded, &merged), &dead) : recorded;
   // What was merged is now needed by nothing.
   Optimised o{std::move(graph), {}, {}, merged, dead - merged};
   if (group) {
-    o.graph = fuse(o.graph, o.groups, o.unfused);
+    o.graph = fuse(stepwise(o.graph), o.groups, o.unfused);
   }
   return o;
 }

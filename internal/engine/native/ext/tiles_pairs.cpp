@@ -69,7 +69,7 @@ Kernel pair_kernel(std::string_view first, std::string_view second, bool turned)
   if (first == #Op) {                              \
     return with<Of<tiles::arithmetic::Op>>(second, turned); \
   }
-  OP(Add) OP(Subtract) OP(Multiply) OP(Divide) OP(Maximum) OP(Minimum)
+  OP(Add) OP(Subtract) OP(Multiply) OP(Divide)
 #undef OP
   return first == "Square" ? with<SquareOf>(second, turned) : nullptr;
 }

@@ -76,6 +76,28 @@ bool fits(const Shape& full) {
   return rows >= 8 || rows * full.back() <= 1 << 14;
 }
 
+bool in_two_steps(const Shape& in, const std::vector<int>& axes, Dtype d) {
+  constexpr int least = 64; // of a row
+  if (!(d == float32 || d == float64) || !fits(in) || in.back() < least) {
+    return false;
+  }
+  // The axes are the last ones, and several.
+  int several = 0;
+  bool last = true;
+  for (int i = in.size(); i-- > 0;) {
+    if (in[i] == 1) {
+      continue;
+    }
+    bool reduced = std::count(axes.begin(), axes.end(), i) > 0;
+    if (reduced && !last) {
+      return false;
+    }
+    last = reduced;
+    several += reduced;
+  }
+  return several > 1;
+}
+
 bool by_rows(const Graph::Node& n, const Shape& in) {
   auto op = op_name(*n.primitive);
   if (auto* r = n.reduces ? static_cast<Reduce*>(n.primitive.get()) : nullptr) {
