@@ -76,7 +76,7 @@ func (p *program) explain(r *record) Trace {
 		case len(n.Body) > 0:
 			var ops []string
 			for _, b := range n.Body {
-				if b.Elementwise() { // a node repeats what is smaller by itself
+				if b.Op != "Broadcast" && b.Op != "Full" { // a node repeats what is smaller by itself
 					ops = append(ops, b.Op)
 				}
 			}

@@ -8,6 +8,8 @@ import (
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/core/random"
 	"github.com/adjoint-go/adjoint/transforms/compile"
+	"github.com/adjoint-go/adjoint/transforms/compile/ir"
+	"github.com/adjoint-go/adjoint/transforms/grad"
 )
 
 // latest is what became of the last trace of a function.
@@ -44,9 +46,9 @@ func TestBehaviour10_Groups(t *testing.T) {
 		require.Equal(t, "Exp", e.Alone[0].Op)
 		require.NotEmpty(t, e.Alone[0].Why)
 	})
-	t.Run("a reduction divides", func(t *testing.T) {
-		f := compile.Of(func(x arr) arr { y := x.Exp().Neg(); return y.Sub(y.Sum()).Square() })
-		f.Call(x)
+	t.Run("a reduction over another axis divides", func(t *testing.T) {
+		f := compile.Of(func(x arr) arr { y := x.Exp().Neg(); return y.Sub(y.SumKeep(0)).Square() })
+		f.Call(x.Reshape(10, 10))
 		require.Equal(t, [][]string{{"Exp", "Negative"}, {"Subtract", "Square"}}, latest(f.Explain()).Fused)
 	})
 	t.Run("a value used outside is an output too", func(t *testing.T) {
@@ -133,4 +135,65 @@ func TestFillsAreNotKept(t *testing.T) {
 		require.Equal(t, float32(3), floats(r)[n-1])
 	})
 	require.Less(t, settled()-before, 4*n/2)
+}
+
+// What a group is made of goes by what saves memory and time.
+func TestGroupsAreChosen(t *testing.T) {
+	x := core.Linspace(core.Float32, -2, 2, 400).Reshape(20, 20)
+	fused := func(f func(x arr) arr) (compile.Trace, *ir.Program) {
+		c := compile.Of(f)
+		sameBits(t, f(x), c.Call(x))
+		return latest(c.Explain()), c.Program()
+	}
+	t.Run("an op waits for its user", func(t *testing.T) {
+		e, _ := fused(func(x arr) arr { old := x.MulScalar(0.5); return old.Add(x.MatMul(x)) })
+		require.Equal(t, [][]string{{"Multiply", "Add"}}, e.Fused)
+	})
+	t.Run("unless something used it", func(t *testing.T) {
+		e, _ := fused(func(x arr) arr { y := x.Tanh(); return y.Sort(0).MatMul(x).Add(y) })
+		require.Empty(t, e.Fused)
+	})
+	t.Run("several results are computed again", func(t *testing.T) {
+		e, p := fused(func(x arr) arr {
+			u := x.Square()
+			v := u.AddScalar(1).Sqrt()
+			return v.MatMul(v).Mul(u).Add(v)
+		})
+		require.Equal(t, [][]string{{"Square", "Add", "Sqrt"}, {"Square", "Add", "Sqrt", "Multiply", "Add"}}, e.Fused)
+		require.Len(t, p.Nodes[0].Out, 1, "the square is not kept")
+	})
+	t.Run("one result is kept", func(t *testing.T) {
+		e, _ := fused(func(x arr) arr { v := x.Square().Tanh(); return v.MatMul(v).Mul(v).Neg() })
+		require.Equal(t, [][]string{{"Square", "Tanh"}, {"Multiply", "Negative"}}, e.Fused)
+	})
+	t.Run("products by one are none", func(t *testing.T) {
+		e, _ := fused(func(x arr) arr { return x.MulScalar(1).Neg().DivScalar(1).Abs() })
+		require.Equal(t, [][]string{{"Negative", "Abs"}}, e.Fused)
+	})
+	t.Run("a known choice is none", func(t *testing.T) {
+		e, _ := fused(func(x arr) arr { return core.Where(core.Scalar(true), x.Neg(), x.Exp()).Abs() })
+		require.Equal(t, [][]string{{"Negative", "Abs"}}, e.Fused)
+		require.Equal(t, 1, e.Nodes)
+	})
+	t.Run("a sum of all begins in the group", func(t *testing.T) {
+		f := func(x arr) arr { return x.Exp().Sum() }
+		wide := core.Linspace(core.Float32, -2, 2, 12800).Reshape(100, 128)
+		c := compile.Of(f)
+		sameBits(t, f(wide), c.Call(wide))
+		require.Equal(t, [][]string{{"Exp", "Sum"}}, latest(c.Explain()).Fused)
+	})
+	t.Run("only asked for gradients are computed", func(t *testing.T) {
+		x := core.Ones(core.Float32, 4, 5, 6)
+		loss := func(w, b arr) arr { return core.AddMM(b, x, w).Square().Sum() }
+		c := compile.Of(func(w, b arr) (arr, arr) { return grad.Of2(func(w, b arr) arr { return loss(w, b) })(w, b), b })
+		c.Call(core.Ones(core.Float32, 6, 3), core.Ones(core.Float32, 3))
+		products := 0
+		for _, n := range c.Program().Nodes {
+			if n.Op == "Matmul" || n.Op == "AddMM" {
+				products++
+				require.Len(t, n.Out[0].Shape, 2, "one product of all rows")
+			}
+		}
+		require.Equal(t, 2, products, "the value, and the gradient of the weights")
+	})
 }

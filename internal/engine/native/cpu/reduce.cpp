@@ -11,6 +11,7 @@
 #include "cpu/eager.h"
 #include "cpu/pool.h"
 #include "cpu/task.h"
+#include "ext/arithmetic.h"
 #include "ext/fused.h"
 #include "ext/tiles.h"
 
@@ -28,13 +29,8 @@ struct ProdOf {
   static constexpr float first = 1;
   template <class T> static T f(T a, T b) { return a * b; }
 };
-// An extreme of values with a NaN is NaN, as in MLX.
-struct MaxOf {
-  template <class T> static T f(T a, T b) { return a != a ? a : (b != b ? b : (a > b ? a : b)); }
-};
-struct MinOf {
-  template <class T> static T f(T a, T b) { return a != a ? a : (b != b ? b : (a < b ? a : b)); }
-};
+using MaxOf = tiles::arithmetic::Maximum;
+using MinOf = tiles::arithmetic::Minimum;
 
 // Wide is what values of T are combined in.
 template <class T> using Wide = std::conditional_t<

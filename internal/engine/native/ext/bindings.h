@@ -14,8 +14,7 @@ struct Binding {
 // not link by tables of addresses, none is found.
 void bind(std::vector<Binding>& bindings);
 
-// memory_init makes an allocation that fails an error. MLX's allocator for the CPU
-// returns nothing then, and its kernels write there.
+// memory_init puts our allocator for the CPU in the place of MLX's, see memory.cpp.
 void memory_init();
 
 } // namespace adj

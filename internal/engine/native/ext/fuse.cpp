@@ -256,6 +256,10 @@ class Fusing {
   }
 
   size_t bytes(uint32_t s) const {
+    if (s >= g_.inputs() && made_by_[s] == none) {
+      auto& c = g_.constants()[s - g_.inputs()];
+      return c.data_size() * c.itemsize(); // of one that repeats a value that is less
+    }
     size_t n = specs_[s].dtype.size();
     for (auto d : specs_[s].shape) {
       n *= d;

@@ -92,20 +92,17 @@ CALLING(Sigmoid, SigmoidTail::f(x, Exp::f(std::abs(x))))
 // The constants of MLX's erfinv (M. Giles, "Approximating the erfinv function"),
 // which is one of float32.
 struct ErfInv : Calls {
-  template <size_t n> static float poly(float t, const float (&c)[n]) {
-    float p = c[0];
-    for (size_t i = 1; i < n; i++) {
-      p = __builtin_fmaf(p, t, c[i]);
-    }
+  template <class... C> static float poly(float t, float p, C... c) {
+    ((p = __builtin_fmaf(p, t, c)), ...);
     return p;
   }
   static float f(float a) {
     float t = ::logf(__builtin_fmaf(a, 0.0f - a, 1.0f));
-    float tail = poly(t, {3.03697567e-10f, 2.93243101e-8f, 1.22150334e-6f, 2.84108955e-5f,
-        3.93552968e-4f, 3.02698812e-3f, 4.83185798e-3f, -2.64646143e-1f, 8.40016484e-1f});
-    float middle = poly(t, {5.43877832e-9f, 1.43285448e-7f, 1.22774793e-6f, 1.12963626e-7f,
+    float tail = poly(t, 3.03697567e-10f, 2.93243101e-8f, 1.22150334e-6f, 2.84108955e-5f,
+        3.93552968e-4f, 3.02698812e-3f, 4.83185798e-3f, -2.64646143e-1f, 8.40016484e-1f);
+    float middle = poly(t, 5.43877832e-9f, 1.43285448e-7f, 1.22774793e-6f, 1.12963626e-7f,
         -5.61530760e-5f, -1.47697632e-4f, 2.31468678e-3f, 1.15392581e-2f, -2.32015476e-1f,
-        8.86226892e-1f});
+        8.86226892e-1f);
     return a * (std::abs(t) > 6.125f ? tail : middle);
   }
   static double f(double a) { return f((float)a); }
@@ -153,54 +150,54 @@ struct LogSumTail : Calls { // the sum of exponentials less the highest, and the
   }
 };
 
-// vectors is how many of n elements are computed by whole vectors. The rest of a call
-// becomes a vector, too, so that a number gives the same wherever it stands.
+template <class Op, class T> ADJ_CLONES void ones(T* out, const T* x, size_t n) {
+  ADJ_LOOP
+  for (size_t i = 0; i < n; i++) {
+    out[i] = Op::f(x[i]);
+  }
+}
+
+template <class Op, class T, class R> ADJ_CLONES void twos(R* out, const T* x, const T* y, size_t n) {
+  ADJ_LOOP
+  for (size_t i = 0; i < n; i++) {
+    out[i] = Op::f(x[i], y[i]);
+  }
+}
+
+// vectors is how many of n elements are computed by whole vectors. The rest becomes one,
+// too, so that a number gives the same wherever it stands.
 constexpr size_t width = 16;
 template <class Op> constexpr size_t vectors(size_t n) {
   return std::is_base_of_v<Calls, Op> ? n / width * width : n;
 }
 
-template <class Op, class T>
-ADJ_CLONES void one(void* dst, const void* a, const void*, const void*, size_t n) {
+template <class Op, class T> void one(void* dst, const void* a, const void*, const void*, size_t n) {
   auto* x = static_cast<const T*>(a);
   auto* out = static_cast<T*>(dst);
   size_t most = vectors<Op>(n);
-  ADJ_LOOP
-  for (size_t i = 0; i < most; i++) {
-    out[i] = Op::f(x[i]);
-  }
+  ones<Op>(out, x, most);
   if (most < n) {
-    T in[width] = {};
-    std::copy(x + most, x + n, in);
-    ADJ_LOOP
-    for (size_t i = 0; i < width; i++) {
-      in[i] = Op::f(in[i]);
-    }
-    std::copy(in, in + (n - most), out + most);
+    T rest[width] = {};
+    std::copy(x + most, x + n, rest);
+    ones<Op>(rest, rest, width);
+    std::copy(rest, rest + (n - most), out + most);
   }
 }
 
-template <class Op, class T>
-ADJ_CLONES void two(void* dst, const void* a, const void* b, const void*, size_t n) {
+template <class Op, class T> void two(void* dst, const void* a, const void* b, const void*, size_t n) {
   auto* x = static_cast<const T*>(a);
   auto* y = static_cast<const T*>(b);
   using R = decltype(Op::f(T(), T()));
   static_assert(std::is_same_v<R, T> || std::is_same_v<R, bool>);
   auto* out = static_cast<R*>(dst);
   size_t most = vectors<Op>(n);
-  ADJ_LOOP
-  for (size_t i = 0; i < most; i++) {
-    out[i] = Op::f(x[i], y[i]);
-  }
+  twos<Op>(out, x, y, most);
   if (most < n) {
-    T in[width] = {}, other[width] = {};
+    T rest[width] = {}, other[width] = {};
     R r[width];
-    std::copy(x + most, x + n, in);
+    std::copy(x + most, x + n, rest);
     std::copy(y + most, y + n, other);
-    ADJ_LOOP
-    for (size_t i = 0; i < width; i++) {
-      r[i] = Op::f(in[i], other[i]);
-    }
+    twos<Op>(r, rest, other, width);
     std::copy(r, r + (n - most), out + most);
   }
 }
