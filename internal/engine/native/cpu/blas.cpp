@@ -76,7 +76,14 @@ template <class T> void multiply(const Product<T>& p) {
   if (std::min(p.m, p.n) < 2) {
     return multiply_here(p); // a gemv
   }
-  int parts = worth(2.0 * p.m * p.n * p.k);
+  double size = (double)p.m * p.n * p.k;
+  int parts = worth(2 * size);
+  // OpenBLAS multiplies small matrices without packing them first, which for a few rows
+  // takes as long as the product.
+  constexpr double packs = 1 << 22, small = 1 << 18;
+  if (size <= packs) {
+    parts = std::max<int>(parts, size / small);
+  }
   bool by_rows = p.m > p.n;
   int length = by_rows ? p.m : p.n;
   int each_part = parts > 1 ? ((length + parts - 1) / parts + 15) / 16 * 16 : length;
