@@ -1,7 +1,6 @@
 package core_test
 
 import (
-	"fmt"
 	"math"
 	"testing"
 
@@ -37,22 +36,28 @@ func TestProductsOfEveryLayout(t *testing.T) {
 			unit := map[core.DType]float64{core.Float32: 0x1p-23, core.Float64: 0x1p-51}[dtype]
 			of := func(v []float64, shape ...int) *core.Array { return core.From(v, shape...).AsType(dtype).Eval() }
 			a, b, c := of(x, batch, m, k), of(y, batch, k, n), of(z, batch, m, n)
-			// want is alpha·a·b + beta·c, whose elements at gives, with one b for all if
+			products := map[bool][]float64{}
+			for _, shared := range []bool{false, true} {
+				for l := range batch {
+					first := l * k * n
+					if shared {
+						first = 0
+					}
+					products[shared] = append(products[shared], product(as32(x[l*m*k:(l+1)*m*k]), as32(y[first:first+k*n]), m, k, n)...)
+				}
+			}
+			// check wants alpha·a·b + beta·c, whose elements at gives, with one b for all if
 			// shared.
 			check := func(name string, got *core.Array, shared bool, alpha, beta float64, at func(l, i, j int) float64) {
 				t.Helper()
 				require.Equal(t, dtype, got.DType())
 				values := core.Data[float64](got.AsType(core.Float64))
 				require.Len(t, values, batch*m*n, name)
-				for l := range batch {
-					first := l * k * n
-					if shared {
-						first = 0
-					}
-					want := product(as32(x[l*m*k:(l+1)*m*k]), as32(y[first:first+k*n]), m, k, n)
-					for i, w := range want {
-						w = alpha*w + beta*at(l, i/n, i%n)
-						require.InDelta(t, w, values[l*m*n+i], unit*(math.Abs(w)+16*float64(k)+8), fmt.Sprint(name, dtype, s, l, i))
+				for e, w := range products[shared] {
+					l, i := e/(m*n), e%(m*n)
+					w = alpha*w + beta*at(l, i/n, i%n)
+					if d := math.Abs(w - values[e]); !(d <= unit*(math.Abs(w)+16*float64(k)+8)) {
+						require.Failf(t, name, "%v %v: element %d of matrix %d is %v in place of %v", dtype, s, i, l, values[e], w)
 					}
 				}
 			}

@@ -1,6 +1,7 @@
 package compile_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/adjoint-go/adjoint/core"
@@ -29,6 +30,27 @@ func BenchmarkGELU(b *testing.B) {
 			for b.Loop() {
 				core.TidyDo(func() { core.Eval(c.f(x)) })
 			}
+		})
+	}
+}
+
+// BenchmarkElements is the same from ten thousand values to a hundred million: the cost
+// of one should not grow, but where they no longer fit in a cache.
+func BenchmarkElements(b *testing.B) {
+	f := compile.Of(gelu)
+	for _, n := range []int{1e4, 1e5, 1e6, 1e7, 1e8} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			x := core.Full(core.Float32, 0.5, n).Contiguous().Eval()
+			defer x.Free()
+			run := func() { core.TidyDo(func() { core.Eval(f.Call(x)) }) }
+			run()
+			calls := max(1, int(1e7)/n)
+			for b.Loop() {
+				for range calls {
+					run()
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*calls*n), "ns/element")
 		})
 	}
 }
