@@ -8,11 +8,9 @@
 #include <optional>
 
 #include "cpu/blas.h"
+#include "cpu/copy.h"
 #include "cpu/eager.h"
 #include "cpu/pool.h"
-#include "ext/engine.h"
-#include "mlx/allocator.h"
-#include "mlx/backend/cpu/encoder.h"
 #include "mlx/ops.h"
 
 namespace adj::cpu {
@@ -141,14 +139,7 @@ Eval stock_matmul, stock_addmm;
 
 // dense returns a or, where its matrices lie in no way that can be read, a copy.
 array dense(const array& a, const Stream& s) {
-  if (matrix(a)) {
-    return a;
-  }
-  auto copy = contiguous(a, false, s);
-  auto to = copy.outputs();
-  copy.primitive().eval_cpu({a}, to);
-  mlx::core::cpu::get_command_encoder(s).add_temporary(to[0]);
-  return to[0];
+  return matrix(a) ? a : contiguous(a, s);
 }
 
 template <class T>
@@ -176,11 +167,7 @@ void run(const Stream& s, const array& x, const array& y, const array* z, T alph
     job.one.m = m * count;
     job.count = 1;
   }
-  if (tasks_run_here()) {
-    job();
-  } else {
-    mlx::core::cpu::get_command_encoder(s).dispatch(std::move(job));
-  }
+  perform(s, std::move(job));
 }
 
 bool ours(const array& out, const std::vector<array>& in) {

@@ -168,6 +168,14 @@ struct Run {
       for (auto& [p, data] : ordered) {
         at[p] = const_cast<char*>(data) + start * per(p) * t.places[p].width;
       }
+      // While this tile is computed the next one comes. Rows come quickly enough.
+      for (auto& [p, data] : ordered) {
+        auto* next = at[p] + n * t.places[p].width;
+        size_t more = row == 1 ? std::min(tile, end - start - n) * t.places[p].width : 0;
+        for (size_t b = 0; b < more; b += 64) {
+          __builtin_prefetch(next + b);
+        }
+      }
       for (auto& [p, cursor] : cursors) {
         cursor.read(at[p], n * per(p));
       }
