@@ -73,10 +73,17 @@ static void hadamard(Primitive* p, const std::vector<array>& inputs, std::vector
   stock_hadamard(p, inputs, outputs);
 }
 
+bool all_stock() {
+  static const bool is = [] {
+    auto* mode = std::getenv("ADJOINT_CPU");
+    return mode && std::strcmp(mode, "stock") == 0;
+  }();
+  return is;
+}
+
 void init() {
   stock_hadamard = take(mlx::core::hadamard_transform(array({1.0f, 2.0f})), "Hadamard", hadamard);
-  auto* mode = std::getenv("ADJOINT_CPU");
-  if (mode && std::strcmp(mode, "stock") == 0) {
+  if (all_stock()) {
     return;
   }
   bind_blas();

@@ -25,7 +25,10 @@ Eval take(Primitive& p, Eval eval);
 // another primitive than the one it is known for, and the table of that one must stay.
 Eval take(const array& a, const char* name, Eval eval);
 
-// init takes what there are kernels for, unless ADJOINT_CPU is stock.
+// all_stock says that everything is left to MLX's kernels: ADJOINT_CPU is so.
+bool all_stock();
+
+// init takes what there are kernels for, unless all_stock.
 void init();
 
 // bind_blas puts our products in the place of the functions that MLX calls.
