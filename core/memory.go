@@ -46,7 +46,8 @@ func setMemory(op string, what, n int) int {
 func SetMemoryLimit(bytes int) int { return setMemory("SetMemoryLimit", engine.MemSetLimit, bytes) }
 
 // SetCacheLimit sets the bytes of freed memory that are kept for re-use, and
-// returns the old limit.
+// returns the old limit. On the CPU that is 1/64 of the memory limit at first, from
+// 32 to 512 MiB; what was freed longest ago is given back first.
 func SetCacheLimit(bytes int) int { return setMemory("SetCacheLimit", engine.MemSetCacheLimit, bytes) }
 
 // SetWiredLimit sets the bytes that are kept resident (Metal on macOS 15 or
