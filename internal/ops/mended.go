@@ -6,9 +6,8 @@ package ops
 // function is traced. Their symbols end in _mended, so that no other library's
 // function of the name takes their place.
 
-// mended wraps a C++ body with a function that it may call: tied(x, y) is x, promoted and broadcast with y: vmap maps it wherever it
-//
-//	maps x or y.
+// mended wraps a C++ body with a function that it may call: tied(x, y) is x, promoted
+// and broadcast with y, so that vmap maps it wherever it maps x or y.
 func mended(body string) string {
 	return `[&] {
 			[[maybe_unused]] auto tied = [&](const array& x, const array& y) { return where(array(true), x, y, s); };
