@@ -158,8 +158,8 @@ const Stream& stream_of(const array& a);
 
 // Evaluation on the calling thread; see inline.cpp.
 void inline_init();
-// It returns false when the outputs must be evaluated by MLX. With wait false it
-// takes only what is small, and only when nothing is in the queue.
+// It returns false when the outputs must be evaluated by MLX. With wait false only what
+// is small is computed here, and only when nothing is in the queue; the rest is put there.
 bool eval_inline(std::vector<array> outputs, bool wait = true);
 void queue_used();
 // tasks_run_here says that a task of the CPU stream is to run at once on this thread.

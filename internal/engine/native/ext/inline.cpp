@@ -5,8 +5,8 @@
 // queue is empty, its tasks may as well run at once on the thread that waits for
 // them. The tasks pass through two functions of MLX's scheduler; their bindings
 // in libmlx and in this library are replaced, and the replacements run a task
-// directly while inlining is on for this thread. Where the bindings are not
-// found the queue is used, and everything works as before.
+// directly while inlining is on for this thread. What is not waited for is one task of
+// the queue, see later.cpp. Where the bindings are not found MLX's own way is used.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -15,6 +15,7 @@
 
 #include "ext/bindings.h"
 #include "ext/engine.h"
+#include "ext/inline.h"
 #include "mlx/allocator.h"
 #include "mlx/backend/cpu/encoder.h"
 #include "mlx/primitives.h"
@@ -28,6 +29,7 @@ static bool hooked = false;
 static bool queued = false; // something may be in the CPU stream's queue
 static thread_local bool inlining = false;
 static thread_local std::exception_ptr failure;
+static thread_local std::function<void(Event&)>* catching = nullptr; // where a signal's task goes
 
 void queue_used() {
   queued = true;
@@ -39,11 +41,11 @@ bool tasks_run_here() {
 
 #if defined(__linux__)
 
-using Enqueue = void (*)(scheduler::Scheduler*, Stream, std::function<void()>);
-using Signal = void (*)(scheduler::Scheduler*, Stream, Event, std::function<void(Event&)>);
+using EnqueueFn = void (*)(scheduler::Scheduler*, Stream, std::function<void()>);
+using SignalFn = void (*)(scheduler::Scheduler*, Stream, Event, std::function<void(Event&)>);
 
-static Enqueue queue_task = nullptr;
-static Signal queue_signal = nullptr;
+static EnqueueFn queue_task = nullptr;
+static SignalFn queue_signal = nullptr;
 
 static void keep_failure() {
   if (!failure) {
@@ -65,6 +67,10 @@ static void enqueue(scheduler::Scheduler* self, Stream s, std::function<void()> 
 
 static void signal(
     scheduler::Scheduler* self, Stream s, Event event, std::function<void(Event&)> task) {
+  if (catching) {
+    *catching = std::move(task);
+    return;
+  }
   if (!inlining) {
     queue_signal(self, s, std::move(event), std::move(task));
     return;
@@ -90,8 +96,8 @@ void inline_init() {
     void (scheduler::Scheduler::*m)(Stream, Event, std::function<void(Event&)>);
     void* p;
   } sig{&scheduler::Scheduler::signal_event};
-  queue_task = reinterpret_cast<Enqueue>(task.p);
-  queue_signal = reinterpret_cast<Signal>(sig.p);
+  queue_task = reinterpret_cast<EnqueueFn>(task.p);
+  queue_signal = reinterpret_cast<SignalFn>(sig.p);
   std::vector<Binding> bindings = {
       {"_ZN3mlx4core9scheduler9Scheduler7enqueueENS0_6StreamESt8functionIFvvEE",
        reinterpret_cast<void*>(&enqueue)},
@@ -100,6 +106,7 @@ void inline_init() {
   };
   bind(bindings);
   hooked = bindings[0].found > 0 && bindings[1].found > 0;
+  later_init();
 }
 
 #else
@@ -172,7 +179,7 @@ static bool order(const std::vector<array>& outputs, std::vector<array>& tape) {
       return true;
     }
     if (a.event().valid()) {
-      return false; // an asynchronous evaluation is under way
+      return a.event().stream() == cpu; // it has its turn before this
     }
     if (a.status() != array::Status::unscheduled || !seen.insert(a.id())) {
       return true;
@@ -207,13 +214,12 @@ static bool order(const std::vector<array>& outputs, std::vector<array>& tape) {
 
 // reduce_empty evaluates a reduction of an empty array. MLX's own reads outside of
 // its plan and may not end, unless everything is reduced.
-static bool reduce_empty(const array& a, array& out) {
-  auto* reduce = a.inputs().size() == 1 && a.inputs()[0].size() == 0
-      ? dynamic_cast<Reduce*>(&a.primitive()) : nullptr;
+static bool reduce_empty(Primitive& p, const std::vector<array>& in, array& out) {
+  auto* reduce = in.size() == 1 && in[0].size() == 0 ? dynamic_cast<Reduce*>(&p) : nullptr;
   if (!reduce) {
     return false;
   }
-  array none({0}, a.inputs()[0].dtype(), nullptr, {}), one(Shape{}, out.dtype(), nullptr, {});
+  array none({0}, in[0].dtype(), nullptr, {}), one(Shape{}, out.dtype(), nullptr, {});
   none.set_data(allocator::malloc(0));
   none.set_status(array::Status::available);
   Reduce(reduce->stream(), reduce->state().first, {0}).eval_cpu({none}, one);
@@ -224,10 +230,21 @@ static bool reduce_empty(const array& a, array& out) {
   return true;
 }
 
+bool compute_here(Primitive& p, const std::vector<array>& in, std::vector<array>& out) {
+  try {
+    if (!reduce_empty(p, in, out[0])) {
+      p.eval_cpu(in, out);
+    }
+  } catch (...) {
+    keep_failure();
+  }
+  cpu::get_command_encoder(stream(0)).temporaries().clear();
+  return !failure;
+}
+
 // run evaluates the tape on this thread. What fails stays unevaluated, and so does
 // all that comes after it.
 static void run(std::vector<array>& tape) {
-  auto& encoder = cpu::get_command_encoder(stream(0));
   for (auto& entry : tape) {
     // The tape must not hold what a later op could overwrite.
     array a = std::move(entry);
@@ -237,13 +254,9 @@ static void run(std::vector<array>& tape) {
       if (a.is_tracer()) {
         kept = a.inputs();
       }
-      if (!reduce_empty(a, outputs[0])) {
-        a.primitive().eval_cpu(a.inputs(), outputs);
+      if (!compute_here(a.primitive(), a.inputs(), outputs)) {
+        return;
       }
-    }
-    encoder.temporaries().clear();
-    if (failure) {
-      return;
     }
     for (auto& o : outputs) {
       o.set_status(array::Status::available);
@@ -305,31 +318,46 @@ static bool small(const std::vector<array>& tape) {
   return true;
 }
 
-bool eval_inline(std::vector<array> outputs, bool wait) {
-  if (!hooked || inlining || (!wait && queued)) {
-    return false;
-  }
-  std::vector<array> tape;
-  if (!order(outputs, tape)) {
-    queued = true;
-    return false;
-  }
-  if (!wait && !small(tape)) {
-    return false;
-  }
-  if (queued) {
-    synchronize(stream(0));
-    queued = false;
-  }
+bool with_tasks_here(const std::function<void()>& f) {
   failure = nullptr;
   inlining = true;
   try {
-    run(tape);
+    f();
   } catch (...) {
     keep_failure();
   }
   inlining = false;
-  if (failure) {
+  return !failure;
+}
+
+Signal caught_signal(const std::function<void()>& f) {
+  Signal s;
+  catching = &s.task;
+  with_tasks_here(f);
+  catching = nullptr;
+  return s;
+}
+
+bool eval_inline(std::vector<array> outputs, bool wait) {
+  if (!hooked || inlining) {
+    return false;
+  }
+  if (wait && queued) {
+    synchronize(stream(0));
+    queued = false;
+  }
+  settle_failed();
+  std::vector<array> tape;
+  if (!order(outputs, tape)) {
+    settle_later();
+    queued = true;
+    return false;
+  }
+  if (!wait && (queued || !small(tape))) {
+    queued = true;
+    return later(tape);
+  }
+  if (!with_tasks_here([&] { run(tape); })) {
     std::rethrow_exception(std::exchange(failure, nullptr));
   }
   return true;

@@ -1,0 +1,169 @@
+package core_test
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/core/mlxio"
+	"github.com/adjoint-go/adjoint/transforms/compile"
+	"github.com/adjoint-go/adjoint/transforms/grad"
+	"github.com/adjoint-go/adjoint/transforms/vmap"
+)
+
+// large is more elements than AsyncEval computes on the spot.
+const large = 1 << 18
+
+// through is an op that does in a Go function what a does, between arrays of equal sizes.
+func through(x *core.Array, do func() error) *core.Array {
+	op := core.ForeignOp{Name: "through", Eval: func(in, out []core.ForeignBuffer) error {
+		copy(out[0].Bytes, in[0].Bytes)
+		return do()
+	}}
+	return op.Call([]*core.Array{x}, [][]int{x.Shape()}, []core.DType{x.DType()})[0]
+}
+
+// gated returns an array whose evaluation does not end before open is called.
+func gated(x *core.Array) (y *core.Array, open func()) {
+	gate := make(chan struct{})
+	return through(x, func() error { <-gate; return nil }), func() { close(gate) }
+}
+
+func TestAsyncEvalReturnsBeforeItIsDone(t *testing.T) {
+	x := core.Full(core.Float32, 2, large)
+	y, open := gated(x.Square())
+	last := y
+	for i := range 10 { // each evaluation takes what the one before has not computed yet
+		core.AsyncEval(last)
+		last = last.AddScalar(float64(i))
+	}
+	core.AsyncEval(last)
+	open()
+	require.Equal(t, float32(4+45), core.Data[float32](last)[large-1])
+	require.Equal(t, float32(4), core.Data[float32](y)[0])
+}
+
+// What is computed in the meantime from arrays that are under way waits for them.
+func TestArraysUnderWayAreUsed(t *testing.T) {
+	x := core.Full(core.Float32, 3, large)
+	f := func(x *core.Array) *core.Array { return x.Square().Sum() }
+	for name, use := range map[string]func(y *core.Array) float32{
+		"item":      func(y *core.Array) float32 { return float32(y.Slice(0, 0, 1).Item()) },
+		"operation": func(y *core.Array) float32 { return float32(y.Sum().Item()) / large },
+		"view":      func(y *core.Array) float32 { return core.Data[float32](y.Reshape(2, large/2).T())[5] },
+		"eval":      func(y *core.Array) float32 { y.Eval(); return core.Data[float32](y)[1] },
+		"gradient":  func(y *core.Array) float32 { return core.Data[float32](grad.Of(f)(y))[0] / 2 },
+		"constant": func(y *core.Array) float32 {
+			return core.Data[float32](grad.Of(func(x *core.Array) *core.Array { return x.Mul(y).Sum() })(x))[9]
+		},
+		"compiled": func(y *core.Array) float32 { return float32(compile.Of(f).Call(y).Item()) / large / 3 },
+		"captured": func(y *core.Array) float32 {
+			return core.Data[float32](compile.Of(func(x *core.Array) *core.Array { return x.Sub(x).Add(y) }).Call(x))[3]
+		},
+		"mapped": func(y *core.Array) float32 {
+			return core.Data[float32](vmap.Of(f)(y.Reshape(4, -1)))[3] * 4 / large / 3
+		},
+		"other queue": func(y *core.Array) float32 {
+			var z *core.Array
+			core.Using(core.NewStream(core.CPU), func() { z = y.Neg() })
+			return -core.Data[float32](z)[0]
+		},
+		"file": func(y *core.Array) float32 {
+			path := filepath.Join(t.TempDir(), "y.npy")
+			require.NoError(t, mlxio.SaveNPY(path, y))
+			z, err := mlxio.LoadNPY(path)
+			require.NoError(t, err)
+			return core.Data[float32](z)[large-1]
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gate := make(chan struct{})
+			y := through(x, func() error { <-gate; return nil }).AddScalar(6)
+			core.AsyncEval(y)
+			z := y.SubScalar(6) // 3
+			core.AsyncEval(z)
+			go close(gate)
+			require.Equal(t, float32(3), use(z))
+		})
+	}
+}
+
+// An evaluation that fails leaves what came before it, and takes what needs it along:
+// each reader meets the error, and everything else is right.
+func TestFailureInAnAsyncEval(t *testing.T) {
+	bad := errors.New("no luck")
+	fails, tries := true, 0
+	x := core.Ones(core.Float32, large)
+	first := x.AddScalar(1)
+	middle := through(first, func() error {
+		tries++
+		if fails {
+			return bad
+		}
+		return nil
+	})
+	last := middle.AddScalar(1)
+	core.AsyncEval(first, last)
+	also := middle.MulScalar(5)
+	core.AsyncEval(also)
+	apart := x.MulScalar(3)
+	core.AsyncEval(apart)
+
+	require.Equal(t, float32(2), core.Data[float32](first)[0])
+	require.Equal(t, float32(3), core.Data[float32](apart)[0])
+	for _, y := range []*core.Array{last, also, middle} {
+		require.ErrorContains(t, thrown(func() { core.Data[float32](y) }), "no luck")
+	}
+	require.GreaterOrEqual(t, tries, 4, "once for nobody, then for each reader")
+	fails = false
+	require.Equal(t, float32(3), core.Data[float32](last)[0], "a later reader tries again")
+	require.Equal(t, float32(10), core.Data[float32](also)[large-1])
+}
+
+func TestFailureOfAnOpWithSeveralResults(t *testing.T) {
+	x := core.Ones(core.Float32, large)
+	fails := true
+	y := through(x, func() error {
+		if fails {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	parts := y.Split(4, 0)
+	sum := parts[1].Add(parts[3])
+	core.AsyncEval(parts[0], sum)
+	require.ErrorContains(t, thrown(func() { sum.Eval() }), "not yet")
+	fails = false
+	require.Equal(t, float32(2), core.Data[float32](sum)[7])
+	require.Equal(t, float32(1), core.Data[float32](parts[2])[7])
+}
+
+func TestMemoryOfAsyncEvals(t *testing.T) {
+	drain := func() { core.Tidy(func() float64 { return core.Ones(core.Float32, large).Sum().Item() }) }
+	step := func() {
+		x := core.Full(core.Float32, 1, large)
+		for range 50 {
+			y := core.Tidy(func() *core.Array {
+				y := x.MulScalar(1.5).Exp().Log()
+				core.AsyncEval(y)
+				return y
+			})
+			x.Free()
+			x = y
+		}
+		core.AsyncEval(x.Square(), x.Sqrt()) // nobody reads these
+	}
+	core.Tidy(func() *core.Array { step(); return core.Scalar[float32](0) }).Eval()
+	drain()
+	before := core.Memory().Active
+	core.ResetPeakMemory()
+	for range 5 {
+		core.Tidy(func() *core.Array { step(); return core.Scalar[float32](0) }).Eval()
+	}
+	drain()
+	require.LessOrEqual(t, core.Memory().Active, before+1<<10)
+	require.Less(t, core.Memory().Peak-before, 64*4*large, "some steps at a time, not all")
+}
