@@ -115,6 +115,68 @@ func TestScanIsTheLoop(t *testing.T) {
 	}
 }
 
+// The gradients of weights that a batch of rows goes through are products of all steps'
+// rows at once, for weights on either side of their transposition, used more than once.
+func TestScanSumsUpProducts(t *testing.T) {
+	type weights struct{ W, U, B arr }
+	const steps, rows, in, out = 5, 3, 6, 8
+	x := random.Normal(random.Key(1), core.Float32, steps, rows, in)
+	w := weights{random.Normal(random.Key(2), core.Float32, in, out), random.Normal(random.Key(3), core.Float32, out, out), random.Normal(random.Key(4), core.Float32, out)}
+	step := func(w weights) func(h, x arr) (arr, arr) {
+		return func(h, x arr) (arr, arr) {
+			a := x.MatMul(w.W).Add(h.MatMul(w.U.T())).Add(w.B).Tanh()
+			h = a.Mul(h.MatMul(w.U).Sigmoid())
+			return h, h.Square().Sum()
+		}
+	}
+	zero := core.Zeros(core.Float32, rows, out)
+	for name, options := range map[string][]flow.Option{"": nil, "remat": {flow.Remat()}, "reverse": {flow.Reverse()}} {
+		t.Run(name, func(t *testing.T) {
+			scan := func(w weights, x arr) arr {
+				h, y := flow.Scan(step(w), zero, x, options...)
+				return h.Sum().Add(y.Sum())
+			}
+			loop := func(w weights, x arr) arr {
+				h, sum := zero, num(0)
+				for i := range steps {
+					if name == "reverse" {
+						i = steps - 1 - i
+					}
+					var y arr
+					h, y = step(w)(h, x.Index(i))
+					sum = sum.Add(y)
+				}
+				return h.Sum().Add(sum)
+			}
+			equal := func(want, got weights, what string) {
+				t.Helper()
+				near(t, want.W, got.W, what+".W")
+				near(t, want.U, got.U, what+".U")
+				near(t, want.B, got.B, what+".B")
+			}
+			at := func(f func(weights, arr) arr) func(weights) arr { return func(w weights) arr { return f(w, x) } }
+			want := grad.Of(at(loop))(w)
+			equal(want, grad.Of(at(scan))(w), "grad")
+			equal(want, compile.Of(grad.Of(at(scan))).Call(w), "compile(grad)")
+			d := weights{w.W.Cos(), w.U.Cos(), w.B.Cos()}
+			dot := func(f func(weights) arr) func(weights) arr {
+				return func(w weights) arr {
+					g := grad.Of(f)(w)
+					return g.W.Mul(d.W).Sum().Add(g.U.Mul(d.U).Sum()).Add(g.B.Mul(d.B).Sum())
+				}
+			}
+			second := grad.Of(dot(at(loop)))(w)
+			equal(second, grad.Of(dot(at(scan)))(w), "grad(grad)")
+			_, forward := grad.JVP(grad.Of(at(scan)), w, d)
+			equal(second, forward, "jvp(grad)")
+			many := core.Stack(0, x, x.Neg())
+			per := vmap.Of(func(x arr) weights { return grad.Of(func(w weights) arr { return scan(w, x) })(w) })(many)
+			other := grad.Of(func(w weights) arr { return loop(w, x.Neg()) })(w)
+			equal(weights{core.Stack(0, want.W, other.W), core.Stack(0, want.U, other.U), core.Stack(0, want.B, other.B)}, per, "vmap(grad)")
+		})
+	}
+}
+
 func TestScanOverExamples(t *testing.T) {
 	a, b := sample(3), sample(4)
 	both := net{core.Stack(0, a.W, b.W), core.Stack(1, a.U, b.U), core.Stack(1, a.B, b.B), core.Stack(0, a.H, b.H), core.Stack(2, a.X, b.X)}

@@ -1,10 +1,8 @@
 // Scan: a body repeated along the first axis of its inputs.
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 
-#include "ext/flow.h"
-#include "ext/fused.h"
+#include "ext/scan.h"
 #include "mlx/backend/cpu/encoder.h"
 
 namespace adj {
@@ -12,166 +10,6 @@ namespace adj {
 using namespace mlx::core;
 
 namespace {
-
-// Layout says what the inputs of a step are: carried arrays, slices of others,
-// and captures, which are the same in every step. Its outputs are the carried
-// arrays and what is stacked.
-struct Layout {
-  size_t carried, sliced;
-  int length;
-  bool reverse; // the last slice first
-  bool remat; // keep only the carried arrays for the reverse pass
-};
-
-// A Step is a step made ready to be differentiated in reverse. Residuals are what
-// the reverse pass needs of the forward one.
-struct Step {
-  Arrays in, out, cotangents;
-  std::vector<int> wrt;
-  std::vector<std::optional<array>> grads; // by wrt
-  bool again = false; // what is cheap is computed again
-  Arrays residuals;
-  std::unordered_map<uintptr_t, size_t> place; // of a residual in residuals
-  Body forward; // to out and then residuals
-  Arrays captures; // further ones of forward
-};
-
-// Kind is what an array of a step depends on.
-enum Kind { NOTHING = 0, CAPTURE = 1, SLICE = 2, CARRIED = 4, COTANGENT = 8 };
-
-// kinds walks what leads to roots.
-std::unordered_map<uintptr_t, int> kinds(const Step& s, const Layout& l, const Arrays& roots, Arrays* order) {
-  std::unordered_map<uintptr_t, int> kind;
-  for (size_t i = 0; i < s.in.size(); i++) {
-    kind[s.in[i].id()] = i < l.carried ? CARRIED : i < l.carried + l.sliced ? SLICE : CAPTURE;
-  }
-  for (auto& u : s.cotangents) {
-    kind[u.id()] = COTANGENT;
-  }
-  *order = topological(roots, [&](const array& a) { return a.has_primitive() && !kind.count(a.id()); });
-  for (auto& a : *order) {
-    int k = NOTHING;
-    for (auto& in : a.inputs()) {
-      auto it = kind.find(in.id());
-      k |= it == kind.end() ? NOTHING : it->second;
-    }
-    kind[a.id()] = k;
-    for (auto& sib : a.siblings()) {
-      kind[sib.id()] = k;
-    }
-  }
-  return kind;
-}
-
-// Frontier is what the reverse pass of a step takes from the forward one.
-struct Frontier {
-  Arrays invariant; // computed from captures alone
-  Arrays sliced; // slices as they were given
-  Arrays residual;
-};
-
-// cheap says whether a is computed from its inputs in less time than it takes to keep it.
-bool cheap(const array& a) {
-  static const std::unordered_set<std::string_view> views{
-      "Broadcast", "ExpandDims", "Flatten", "Reshape", "Slice", "Split", "Squeeze", "StopGradient", "Transpose", "Unflatten"};
-  return a.has_primitive() &&
-      (views.count(op_name(a.primitive())) || elementwise({false, a.primitive_ptr(), {}, {a.shape()}, {a.dtype()}}));
-}
-
-// frontier takes what grads read, or, of what is cheap, what it is computed from.
-Frontier frontier(const Step& s, const Layout& l, const Arrays& grads) {
-  Frontier f;
-  std::unordered_set<uintptr_t> seen;
-  Arrays order;
-  auto kind = kinds(s, l, grads, &order);
-  auto of = [&](const array& a) {
-    auto it = kind.find(a.id());
-    return it == kind.end() ? int(NOTHING) : it->second;
-  };
-  Arrays next;
-  auto take = [&](const array& first) {
-    for (next.push_back(first); !next.empty();) {
-      auto a = next.back();
-      next.pop_back();
-      int k = of(a);
-      if (k == NOTHING || (k & COTANGENT) || !seen.insert(a.id()).second) {
-        continue;
-      }
-      if (k == CAPTURE) {
-        f.invariant.push_back(a);
-      } else if (k == SLICE && !a.has_primitive()) {
-        f.sliced.push_back(a);
-      } else if (s.again && cheap(a)) {
-        next.insert(next.end(), a.inputs().begin(), a.inputs().end());
-      } else {
-        f.residual.push_back(a);
-      }
-    }
-  };
-  if (l.remat) {
-    // Everything else is computed again.
-    for (size_t i = 0; i < s.in.size(); i++) {
-      take(s.in[i]);
-    }
-    return f;
-  }
-  for (auto& a : order) {
-    if (of(a) & COTANGENT) {
-      for (auto& in : a.inputs()) {
-        take(in);
-      }
-    }
-  }
-  for (auto& g : grads) {
-    take(g);
-  }
-  return f;
-}
-
-size_t bytes(const Arrays& v) {
-  return std::accumulate(v.begin(), v.end(), size_t(0), [](size_t n, auto& a) { return n + a.nbytes(); });
-}
-
-Arrays present(const std::vector<std::optional<array>>& v) {
-  Arrays r;
-  for (auto& a : v) {
-    if (a) {
-      r.push_back(*a);
-    }
-  }
-  return r;
-}
-
-std::shared_ptr<Step> make_step(const Body& b, const Layout& l, const Arrays& like, const std::vector<int>& wrt) {
-  auto s = std::make_shared<Step>();
-  s->in = placeholders(like);
-  s->out = b->run(s->in, false);
-  s->wrt = wrt;
-  Arrays at, out;
-  for (int i : wrt) {
-    at.push_back(s->in[i]);
-  }
-  for (auto& o : s->out) {
-    if (inexact(o)) {
-      out.push_back(o);
-    }
-  }
-  s->cotangents = placeholders(out);
-  s->grads = Tape(out, at, false).pull(out, s->cotangents);
-  auto grads = present(s->grads);
-  auto kept = frontier(*s, l, grads).residual;
-  s->again = true;
-  s->residuals = frontier(*s, l, grads).residual;
-  if (bytes(s->residuals) >= bytes(kept)) {
-    s->again = false;
-    s->residuals = std::move(kept);
-  }
-  for (size_t i = 0; i < s->residuals.size(); i++) {
-    s->place[s->residuals[i].id()] = i;
-  }
-  s->forward = body(s->in, s->out + s->residuals, s->captures);
-  return s;
-}
 
 Arrays scan(
     const Body& b, const Layout& l, const Arrays& in, std::shared_ptr<Step> step = nullptr, size_t visible = 0);
@@ -438,12 +276,16 @@ Arrays Scan::reverse(
       }
     }
   }
-  Arrays sums, from = {}, values = {}, outs = grads[0];
-  for (size_t k = 0; k < of[2].size(); k++) {
-    sums.push_back(placeholder(s.in[of[2][k]]));
-    outs.push_back(add(sums[k], grads[2][k], st));
-  }
+  Arrays from = {}, values = {}, outs = grads[0], sums;
   auto f = frontier(s, l_, used);
+  std::vector<Total> totals;
+  for (size_t k = 0; k < of[2].size(); k++) {
+    totals.push_back(total(grads[2][k], f.residual + f.sliced));
+    if (auto& rest = totals[k].rest) {
+      sums.push_back(placeholder(s.in[of[2][k]]));
+      outs.push_back(add(sums.back(), *rest, st));
+    }
+  }
   // The carried arrays of the reverse pass and their values.
   size_t nc = of[0].size(), u = 0;
   for (size_t i = 0; i < cotangents.size() && i < s.out.size(); i++) {
@@ -474,25 +316,53 @@ Arrays Scan::reverse(
     }
   }
   auto init = part(values, 0, nc);
-  for (int i : of[2]) {
-    init.push_back(zeros_like(primals[i], st));
+  for (size_t k = 0; k < of[2].size(); k++) {
+    if (totals[k].rest) {
+      init.push_back(zeros_like(primals[of[2][k]], st));
+    }
+  }
+  // What the products are made of is stacked, unless it is there already.
+  Arrays stacked = grads[1];
+  for (auto& t : totals) {
+    for (auto& p : t.products) {
+      for (auto* a : {&p.left, &p.right}) {
+        if (!contains(sliced_from, *a) && !contains(stacked, *a)) {
+          stacked.push_back(*a);
+        }
+      }
+    }
   }
   Arrays more;
   // Behind the inputs of the step are the captures of its forward pass.
   auto given = part(primals, 0, s.in.size());
   auto invariant = Graph(s.in, f.invariant, [](const array&) {}).run(given, false);
   auto b = body(
-      part(from, 0, nc) + sums + sliced_from + f.invariant, outs + grads[1], more);
+      part(from, 0, nc) + sums + sliced_from + f.invariant, outs + stacked, more);
   Layout l{nc + sums.size(), sliced.size(), l_.length, !l_.reverse, l_.remat};
   auto r = scan(b, l, init + sliced + invariant + more);
+  auto all_of = [&](const array& a) {
+    auto i = index(sliced_from, a);
+    return i < sliced_from.size() ? sliced[i] : r[l.carried + index(stacked, a)];
+  };
+  Arrays summed;
+  for (size_t k = 0, next = nc; k < of[2].size(); k++) {
+    auto g = totals[k].rest ? std::optional<array>(r[next++]) : std::nullopt;
+    for (auto& p : totals[k].products) {
+      auto product = matmul(
+          transpose(flatten(all_of(p.left), 0, 1, st), st), flatten(all_of(p.right), 0, 1, st), st);
+      g = g ? add(*g, product, st) : product;
+    }
+    summed.push_back(*g);
+  }
   Arrays result;
   for (int i : argnums) {
-    auto find = [&](int role) {
-      return std::find(of[role].begin(), of[role].end(), i) - of[role].begin();
-    };
+    if (!inexact(primals[i])) {
+      result.push_back(zeros_like(primals[i], st));
+      continue;
+    }
     int k = role(i);
-    size_t offset = k == 0 ? 0 : k == 2 ? nc : l.carried;
-    result.push_back(inexact(primals[i]) ? r[offset + find(k)] : zeros_like(primals[i], st));
+    size_t at = std::find(of[k].begin(), of[k].end(), i) - of[k].begin();
+    result.push_back(k == 2 ? summed[at] : r[k == 0 ? at : l.carried + at]);
   }
   return result;
 }
