@@ -150,14 +150,17 @@ func digests() map[string]string {
 	i := []*core.Array{core.From(few)}
 	updates := x.Slice(1, 0, 32).Reshape(-1).Slice(0, 0, 3000*8).Reshape(3000, 1, 8)
 	y := x.T().Mul(x.T().Tanh())
+	half := x.Slice(1, 0, 300).AsType(core.BFloat16)
 	out := map[string]string{}
 	for name, a := range map[string]*core.Array{
 		"exp": x.Exp(), "transposed": y, "where": core.Where(x.Greater(y.T()), x, y.T()), "half": x.AsType(core.Float16).Sigmoid(),
 		"sum": x.Sum(), "rows": x.Sum(1), "columns": x.Sum(0), "transposed sum": y.Sum(0), "half sum": x.AsType(core.BFloat16).Sum(),
 		"copy": x.T().Contiguous(), "joined": core.Concatenate(1, x.T(), x.T()),
 		"taken": x.Take(i[0], 0), "added": core.Zeros(core.Float32, 50, 8).ScatterAdd(i, updates, []int{0}),
-		"attention": fast.ScaledDotProductAttentionCausal(q, q, q, 0.3),
-		"max":       x.Max(0), "softmax": x.Softmax(-1), "logsumexp": x.LogSumExp(1),
+		"attention":    fast.ScaledDotProductAttentionCausal(q, q, q, 0.3),
+		"half product": half.T().MatMul(half), "batch of half products": half.Reshape(5, 205, 300).MatMul(half.Slice(0, 0, 70).T()),
+		"float16 product": half.AsType(core.Float16).T().MatMul(half.AsType(core.Float16)),
+		"max":             x.Max(0), "softmax": x.Softmax(-1), "logsumexp": x.LogSumExp(1),
 	} {
 		h := fnv.New64a()
 		h.Write(a.Bytes())

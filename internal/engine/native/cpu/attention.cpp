@@ -17,6 +17,7 @@
 #include "cpu/blas.h"
 #include "cpu/copy.h"
 #include "cpu/eager.h"
+#include "cpu/matrices.h"
 #include "cpu/pool.h"
 #include "ext/bindings.h"
 #include "ext/tiles.h"
@@ -58,11 +59,6 @@ struct Heads {
   int cols;
   int64_t by_batch, by_head, by_row;
 };
-
-// fits says whether products take the matrices of a as they lie.
-bool fits(const array& a) {
-  return a.strides(3) == 1 && (a.shape(2) == 1 || (a.strides(2) >= a.shape(3) && a.strides(2) < 1 << 30));
-}
 
 // A Mask says what is added to a score, or whether it counts.
 struct Mask {
@@ -214,7 +210,7 @@ class Attention : public Primitive {
   void eval_cpu(const std::vector<array>& inputs, std::vector<array>& outputs) override {
     auto in = inputs;
     for (int i = 0; i < 3; i++) {
-      if (!fits(in[i])) {
+      if (auto m = matrix(in[i]); !m || m->transposed) {
         in[i] = contiguous(in[i], stream());
       }
     }

@@ -1,5 +1,6 @@
 // adjoint:flags -O3
-// Products of half precision matrices, in float32 by OpenBLAS, rounded once.
+// Products of half precision matrices, in float32 by OpenBLAS, rounded once. Those of
+// bfloat16 are made by bfloat.cpp where the processor can.
 //
 // A thread computes a block of the result at a time. It converts only the blocks of the
 // factors that it multiplies next, so they stay in its cache. The blocks go by the sizes
@@ -9,9 +10,10 @@
 #include <optional>
 
 #include "cpu/blas.h"
-#include "cpu/copy.h"
 #include "cpu/eager.h"
+#include "cpu/half.h"
 #include "cpu/pool.h"
+#include "cpu/task.h"
 #include "ext/tiles.h"
 #include "mlx/ops.h"
 
@@ -23,53 +25,17 @@ namespace {
 
 constexpr int tall = 128, wide = 256, deep = 256; // the rows, columns, and depth of a block
 
-// Matrices are those in the last two axes of an array, one of a batch behind the other.
-struct Matrices {
-  explicit Matrices(const array& a)
-      : data(a.data<char>()), shape(a.shape().begin(), a.shape().end() - 2),
-        strides(a.strides().begin(), a.strides().end() - 2), by_row(a.strides(-2)), by_col(a.strides(-1)) {
-    transposed = by_col != 1 || (a.shape(-1) == 1 && by_row == 1);
+// load leaves a block of a factor in memory as it is stored: by rows, or by columns.
+void load(Kernel convert, float* to, const HalfMatrices& x, const char* from, int row, int rows, int col, int cols) {
+  from += 2 * (row * x.by_row + col * x.by_col);
+  int runs = x.transposed ? cols : rows, length = x.transposed ? rows : cols;
+  for (int i = 0; i < runs; i++) {
+    convert(to + (ptrdiff_t)i * length, from + 2 * i * (x.transposed ? x.by_col : x.by_row), nullptr, nullptr, length);
   }
+}
 
-  // known says whether the rows or the columns of a are runs of memory.
-  static bool known(const array& a) {
-    return a.strides(-1) == 1 || a.strides(-2) == 1;
-  }
-
-  const char* at(size_t i) const {
-    int64_t to = 0;
-    for (size_t k = shape.size(); k-- > 0; i /= shape[k]) {
-      to += (i % shape[k]) * strides[k];
-    }
-    return data + 2 * to;
-  }
-
-  // load leaves a block in memory as it is stored: by rows, or by columns.
-  void load(Kernel convert, float* to, const char* from, int row, int rows, int col, int cols) const {
-    from += 2 * (row * by_row + col * by_col);
-    int runs = transposed ? cols : rows, length = transposed ? rows : cols;
-    for (int i = 0; i < runs; i++) {
-      convert(to + (ptrdiff_t)i * length, from + 2 * i * (transposed ? by_col : by_row), nullptr, nullptr, length);
-    }
-  }
-
-  const char* data;
-  Shape shape;
-  Strides strides;
-  int64_t by_row, by_col;
-  bool transposed;
-};
-
-// A Job is what one evaluation computes: alpha·a·b, and beta·c where there is c.
-struct Job {
-  Dtype dtype;
-  Matrices a, b;
-  std::optional<Matrices> c;
-  char* out;
-  size_t count;
-  int m, n, k;
-  float alpha, beta;
-
+// A Job computes a product in float32.
+struct Job : HalfProduct {
   void operator()() const {
     // Where there are few blocks they are narrower, for more threads.
     size_t down = (m + tall - 1) / tall;
@@ -89,15 +55,15 @@ struct Job {
   void block(size_t i, int row, int col, int width, float* x) const {
     auto *y = x + tall * deep, *z = y + wide * deep;
     int rows = std::min(tall, m - row), cols = std::min(width, n - col);
-    auto load = load_kernel(dtype);
+    auto convert = load_kernel(dtype);
     if (c) {
       begin(z, c->at(i), row, rows, col, cols);
     }
     auto *p = a.at(i), *q = b.at(i);
     for (int d = 0; d < k; d += deep) {
       int some = std::min(deep, k - d);
-      a.load(load, x, p, row, rows, d, some);
-      b.load(load, y, q, d, some, col, cols);
+      load(convert, x, a, p, row, rows, d, some);
+      load(convert, y, b, q, d, some, col, cols);
       multiply_here(Product<float>{
           a.transposed, b.transposed, rows, cols, some, alpha, x, a.transposed ? rows : some, y,
           b.transposed ? some : cols, d > 0 || c ? 1.0f : 0.0f, z, cols});
@@ -131,18 +97,26 @@ Eval stock_matmul, stock_addmm;
 
 bool ours(const std::vector<array>& in, const array& out) {
   bool half = out.dtype() == float16 || out.dtype() == bfloat16;
-  return half && has_blas() && out.size() > 0 && in[0].shape(-1) > 0 &&
+  return half && (has_blas() || (out.dtype() == bfloat16 && has_dots())) && out.size() > 0 && in[0].shape(-1) > 0 &&
       std::all_of(in.begin(), in.end(), [&](auto& a) { return a.dtype() == out.dtype(); });
 }
 
 void evaluate(const std::vector<array>& in, array& out, const Stream& s, float alpha, float beta) {
-  auto a = Matrices::known(in[0]) ? in[0] : contiguous(in[0], s);
-  auto b = Matrices::known(in[1]) ? in[1] : contiguous(in[1], s);
+  auto a = dense(in[0], s), b = dense(in[1], s);
   int m = a.shape(-2), k = a.shape(-1), n = b.shape(-1);
+  // A product with a vector converts as much as it lays out.
+  constexpr int least = 6;
+  bool dots = out.dtype() == bfloat16 && has_dots() && (!has_blas() || std::min(m, n) >= least);
   out.set_data(allocator::malloc(out.nbytes()));
-  perform(s, Job{
-      out.dtype(), Matrices(a), Matrices(b), in.size() > 2 && beta != 0 ? std::optional<Matrices>(in[2]) : std::nullopt,
-      out.data<char>(), out.size() / ((size_t)m * n), m, n, k, alpha, beta});
+  HalfProduct p{
+      out.dtype(), HalfMatrices(a), HalfMatrices(b),
+      in.size() > 2 && beta != 0 ? std::optional<HalfMatrices>(in[2]) : std::nullopt, out.data<char>(),
+      out.size() / ((size_t)m * n), m, n, k, alpha, beta};
+  if (dots) {
+    perform(s, [p = std::move(p)] { multiply_by_dots(p); });
+  } else {
+    perform(s, Job{std::move(p)});
+  }
 }
 
 void matmul(Primitive* p, const std::vector<array>& inputs, std::vector<array>& outputs) {

@@ -8,9 +8,10 @@
 #include <optional>
 
 #include "cpu/blas.h"
-#include "cpu/copy.h"
 #include "cpu/eager.h"
+#include "cpu/matrices.h"
 #include "cpu/pool.h"
+#include "cpu/task.h"
 #include "mlx/ops.h"
 
 namespace adj::cpu {
@@ -18,56 +19,6 @@ namespace adj::cpu {
 using namespace mlx::core;
 
 namespace {
-
-// A Matrix is how the matrices of an array lie.
-struct Matrix {
-  bool transposed;
-  int ld;
-};
-
-std::optional<Matrix> matrix(const array& a) {
-  int64_t rows = a.shape(-2), cols = a.shape(-1), by_row = a.strides(-2), by_col = a.strides(-1);
-  constexpr int64_t most = 1 << 30;
-  if ((by_col == 1 || cols == 1) && (by_row >= cols || rows == 1)) {
-    auto ld = rows == 1 ? cols : by_row;
-    return ld < most ? std::optional<Matrix>({false, (int)ld}) : std::nullopt;
-  }
-  if ((by_row == 1 || rows == 1) && (by_col >= rows || cols == 1)) {
-    auto ld = cols == 1 ? rows : by_col;
-    return ld < most ? std::optional<Matrix>({true, (int)ld}) : std::nullopt;
-  }
-  return std::nullopt;
-}
-
-// Steps are the places of an array's matrices, in the order of a batch.
-class Steps {
- public:
-  explicit Steps(const array& a) : shape_(a.shape().begin(), a.shape().end() - 2), strides_(a.strides().begin(), a.strides().end() - 2) {}
-  int64_t at(size_t i) const {
-    int64_t to = 0;
-    for (size_t k = shape_.size(); k-- > 0; i /= shape_[k]) {
-      to += (i % shape_[k]) * strides_[k];
-    }
-    return to;
-  }
-  // even returns the distance of all successive matrices, if there is one.
-  std::optional<int64_t> even() const {
-    int64_t step = -1, count = 1;
-    for (size_t k = shape_.size(); k-- > 0; count *= shape_[k]) {
-      if (shape_[k] == 1) {
-        continue;
-      }
-      if (step >= 0 && strides_[k] != step * count) {
-        return std::nullopt;
-      }
-      step = step < 0 ? strides_[k] : step;
-    }
-    return std::max<int64_t>(step, 0);
-  }
-
- private:
-  std::vector<int64_t> shape_, strides_;
-};
 
 // A Summand is what a result begins with.
 template <class T> struct Summand {
@@ -92,7 +43,7 @@ template <class T> struct Summand {
 template <class T> struct Batched {
   Product<T> one;
   size_t count;
-  Steps a, b, c;
+  Places a, b, c;
   Summand<T> sum;
 
   void operator()() const {
@@ -137,11 +88,6 @@ template <class T> struct Batched {
 
 Eval stock_matmul, stock_addmm;
 
-// dense returns a or, where its matrices lie in no way that can be read, a copy.
-array dense(const array& a, const Stream& s) {
-  return matrix(a) ? a : contiguous(a, s);
-}
-
 template <class T>
 void run(const Stream& s, const array& x, const array& y, const array* z, T alpha, T beta, array& out) {
   auto a = dense(x, s), b = dense(y, s);
@@ -150,7 +96,7 @@ void run(const Stream& s, const array& x, const array& y, const array* z, T alph
   size_t count = out.size() / m / n;
   Batched<T> job{
       {p.transposed, q.transposed, m, n, k, alpha, a.data<T>(), p.ld, b.data<T>(), q.ld, beta, nullptr, n},
-      count, Steps(a), Steps(b), Steps(z ? *z : out), {}};
+      count, Places::batch(a), Places::batch(b), Places::batch(z ? *z : out), {}};
   if (z && z->is_donatable() && z->flags().row_contiguous && z->size() == out.size()) {
     out.copy_shared_buffer(*z);
   } else {

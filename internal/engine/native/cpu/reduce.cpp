@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "cpu/eager.h"
+#include "cpu/matrices.h"
 #include "cpu/pool.h"
 #include "cpu/task.h"
 #include "ext/arithmetic.h"
@@ -90,8 +91,7 @@ template <class From, class To> ADJ_CLONES void convert(To* out, const From* x, 
 // A Plan is how the axes of a reduction lie in memory: outer ones that are kept,
 // then those that are reduced, then inner ones that are kept and contiguous.
 struct Plan {
-  Shape shape; // of the outer ones
-  Strides strides;
+  Places places; // of the outer ones
   size_t outer = 1, count = 1, inner = 1;
   int64_t stride = 0; // between values, or rows of them, that are combined
   size_t row = 0; // so many successive values are combined first, see in_two_steps
@@ -128,24 +128,18 @@ bool plan(const array& in, const std::vector<int>& axes, Plan& p) {
   }
   p.count = list[n - 1].size;
   p.stride = list[--n].stride;
+  Shape shape;
+  Strides strides;
   for (size_t i = 0; i < n; i++) {
     if (list[i].reduced) {
       return false;
     }
-    p.shape.push_back(list[i].size);
-    p.strides.push_back(list[i].stride);
+    shape.push_back(list[i].size);
+    strides.push_back(list[i].stride);
     p.outer *= list[i].size;
   }
+  p.places = {shape, strides};
   return true;
-}
-
-// place is where outer element i begins.
-int64_t place(const Plan& p, size_t i) {
-  int64_t at = 0;
-  for (size_t k = p.shape.size(); k-- > 0; i /= p.shape[k]) {
-    at += (i % p.shape[k]) * p.strides[k];
-  }
-  return at;
 }
 
 // A thread is worth waking for so many values.
@@ -171,10 +165,10 @@ template <class Op, class T> void rows(const Plan& p, const T* x, T* out) {
       std::unique_ptr<T[]> part(new T[p.outer * each]);
       split(p.outer * each, std::max<size_t>(1, grain / p.row), [&](size_t begin, size_t end) {
         for (size_t i = begin; i < end; i++) {
-          part[i] = whole<Op>(x + place(p, i / each) + i % each * p.row, p.row);
+          part[i] = whole<Op>(x + p.places.at(i / each) + i % each * p.row, p.row);
         }
       });
-      Plan then{{(int)p.outer}, {(int64_t)each}, p.outer, each, 1, 1};
+      Plan then{Places({(int)p.outer}, {(int64_t)each}), p.outer, each, 1, 1};
       return rows<Op>(then, part.get(), out);
     }
   }
@@ -182,7 +176,7 @@ template <class Op, class T> void rows(const Plan& p, const T* x, T* out) {
   if (blocks == 1) {
     split(p.outer, std::max<size_t>(1, grain / p.count), [&](size_t begin, size_t end) {
       for (size_t i = begin; i < end; i++) {
-        out[i] = T(run<Op>(x + place(p, i), p.count));
+        out[i] = T(run<Op>(x + p.places.at(i), p.count));
       }
     });
     return;
@@ -191,7 +185,7 @@ template <class Op, class T> void rows(const Plan& p, const T* x, T* out) {
   split(p.outer * blocks, grain / block, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; i++) {
       size_t from = i % blocks * block;
-      part[i] = run<Op>(x + place(p, i / blocks) + from, std::min(block, p.count - from));
+      part[i] = run<Op>(x + p.places.at(i / blocks) + from, std::min(block, p.count - from));
     }
   });
   for (size_t i = 0; i < p.outer; i++) {
@@ -210,7 +204,7 @@ template <class Op, class T> void columns(const Plan& p, const T* x, T* out) {
     for (size_t u = begin; u < end; u++) {
       size_t strip = u % strips, stack = u / strips % stacks, o = u / strips / stacks;
       size_t col = strip * wide, row = stack * tall, n = std::min(wide, p.inner - col);
-      auto* from = x + place(p, o) + (int64_t)row * p.stride + col;
+      auto* from = x + p.places.at(o) + (int64_t)row * p.stride + col;
       auto* to = &part[(o * stacks + stack) * p.inner + col];
       convert(to, from, n);
       onto<Op>(to, from + p.stride, p.stride, std::min(tall, p.count - row) - 1, n);
