@@ -5,8 +5,10 @@
 // number of threads. Half precision is added up in float32.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <type_traits>
+#include <utility>
 
 #include "cpu/eager.h"
 #include "cpu/matrices.h"
@@ -33,6 +35,8 @@ struct ProdOf {
 using MaxOf = tiles::arithmetic::Maximum;
 using MinOf = tiles::arithmetic::Minimum;
 
+#define ALWAYS inline __attribute__((always_inline))
+
 // Wide is what values of T are combined in.
 template <class T> using Wide = std::conditional_t<
     std::is_same_v<T, float16_t> || std::is_same_v<T, bfloat16_t>, float, T>;
@@ -40,27 +44,67 @@ template <class T> using Wide = std::conditional_t<
 // A run of values is combined in so many lanes, and a long one run by run.
 constexpr size_t lanes = 64, block = 4096;
 
-template <class Op, class T> ADJ_CLONES Wide<T> run(const T* x, size_t n) {
+// A Vector of values of W is combined by halves, each below the other one first: from
+// memory a half would have to wait for the whole to be there.
+template <class W> struct Vector {
+  static constexpr size_t n = 16;
+  using Index = std::conditional_t<sizeof(W) == 8, int64_t, int32_t>;
+  using V __attribute__((vector_size(n * sizeof(W)))) = W;
+  using I __attribute__((vector_size(n * sizeof(W)))) = Index;
+
+  template <size_t by, size_t... i> static ALWAYS V lower(V v, std::index_sequence<i...>) {
+#if defined(__clang__)
+    return __builtin_shufflevector(v, v, ((i + by) % n)...);
+#else
+    return __builtin_shuffle(v, I{Index((i + by) % n)...});
+#endif
+  }
+  template <class Op> static ALWAYS V both(V a, V b) {
+    W x[n], y[n];
+    std::memcpy(x, &a, sizeof a);
+    std::memcpy(y, &b, sizeof b);
+    ADJ_LOOP
+    for (size_t l = 0; l < n; l++) {
+      x[l] = Op::f(x[l], y[l]);
+    }
+    std::memcpy(&a, x, sizeof a);
+    return a;
+  }
+  template <class Op> static ALWAYS W whole(const W* x) {
+    constexpr auto all = std::make_index_sequence<n>();
+    V part[lanes / n];
+    std::memcpy(part, x, sizeof part);
+    static_assert(lanes == 4 * n);
+    V v = both<Op>(both<Op>(part[0], part[2]), both<Op>(part[1], part[3]));
+    v = both<Op>(v, lower<8>(v, all));
+    v = both<Op>(v, lower<4>(v, all));
+    v = both<Op>(v, lower<2>(v, all));
+    v = both<Op>(v, lower<1>(v, all));
+    return v[0];
+  }
+};
+
+// run combines n values. What is far comes from memory, before it is needed.
+template <class Op, class T, bool far = false> ADJ_CLONES Wide<T> run(const T* x, size_t n) {
   using W = Wide<T>;
+  constexpr size_t ahead = 2048, line = 64; // bytes
   size_t i = 0;
   W r = W(x[0]);
   if (n >= 2 * lanes) {
-    W acc[lanes];
+    alignas(64) W acc[lanes];
     for (size_t l = 0; l < lanes; l++) {
       acc[l] = W(x[l]);
     }
     for (i = lanes; i + lanes <= n; i += lanes) {
+      for (size_t b = 0; far && b < lanes * sizeof(T); b += line) {
+        __builtin_prefetch(reinterpret_cast<const char*>(x + i) + ahead + b);
+      }
       ADJ_LOOP
       for (size_t l = 0; l < lanes; l++) {
         acc[l] = Op::f(acc[l], W(x[i + l]));
       }
     }
-    for (size_t half = lanes / 2; half > 0; half /= 2) {
-      for (size_t l = 0; l < half; l++) {
-        acc[l] = Op::f(acc[l], acc[l + half]);
-      }
-    }
-    r = acc[0];
+    r = Vector<W>::template whole<Op>(acc);
   } else {
     i = 1;
   }
@@ -146,13 +190,13 @@ bool plan(const array& in, const std::vector<int>& axes, Plan& p) {
 constexpr size_t grain = 1 << 15;
 
 // whole combines n values, a long run of them block by block.
-template <class Op, class T> T whole(const T* x, size_t n) {
+template <class Op, bool far, class T> T whole(const T* x, size_t n) {
   if (n <= block) {
-    return run<Op>(x, n);
+    return run<Op, T, far>(x, n);
   }
   std::vector<T> part((n + block - 1) / block);
   for (size_t i = 0; i < part.size(); i++) {
-    part[i] = run<Op>(x + i * block, std::min(block, n - i * block));
+    part[i] = run<Op, T, far>(x + i * block, std::min(block, n - i * block));
   }
   return run<Op>(part.data(), part.size());
 }
@@ -165,7 +209,7 @@ template <class Op, class T> void rows(const Plan& p, const T* x, T* out) {
       std::unique_ptr<T[]> part(new T[p.outer * each]);
       split(p.outer * each, std::max<size_t>(1, grain / p.row), [&](size_t begin, size_t end) {
         for (size_t i = begin; i < end; i++) {
-          part[i] = whole<Op>(x + p.places.at(i / each) + i % each * p.row, p.row);
+          part[i] = whole<Op, true>(x + p.places.at(i / each) + i % each * p.row, p.row);
         }
       });
       Plan then{Places({(int)p.outer}, {(int64_t)each}), p.outer, each, 1, 1};
@@ -176,7 +220,7 @@ template <class Op, class T> void rows(const Plan& p, const T* x, T* out) {
   if (blocks == 1) {
     split(p.outer, std::max<size_t>(1, grain / p.count), [&](size_t begin, size_t end) {
       for (size_t i = begin; i < end; i++) {
-        out[i] = T(run<Op>(x + p.places.at(i), p.count));
+        out[i] = T(run<Op, T, true>(x + p.places.at(i), p.count));
       }
     });
     return;
@@ -185,7 +229,7 @@ template <class Op, class T> void rows(const Plan& p, const T* x, T* out) {
   split(p.outer * blocks, grain / block, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; i++) {
       size_t from = i % blocks * block;
-      part[i] = run<Op>(x + p.places.at(i / blocks) + from, std::min(block, p.count - from));
+      part[i] = run<Op, T, true>(x + p.places.at(i / blocks) + from, std::min(block, p.count - from));
     }
   });
   for (size_t i = 0; i < p.outer; i++) {
@@ -279,7 +323,7 @@ template <class Op, class T> void fold(void* dst, const void* a, const void*, si
   auto* x = static_cast<const T*>(a);
   auto* out = static_cast<T*>(dst);
   for (size_t r = 0; r < count; r++) {
-    out[r] = whole<Op>(x + r * n, n);
+    out[r] = whole<Op, false>(x + r * n, n);
   }
 }
 
