@@ -29,26 +29,28 @@ var layouts = map[string]func(x *core.Array) *core.Array{
 // TestProductsOfEveryLayout compares products with ones in float64, for sizes on both
 // sides of those at which work is cut.
 func TestProductsOfEveryLayout(t *testing.T) {
-	for _, s := range [][4]int{{1, 1, 1, 1}, {5, 1, 7, 1}, {3, 4, 1, 6}, {2, 33, 17, 65}, {40, 16, 64, 1}, {1, 300, 70, 129}, {3, 130, 256, 260}} {
+	for _, s := range [][4]int{{1, 1, 1, 1}, {5, 1, 7, 1}, {3, 4, 1, 6}, {2, 33, 17, 65}, {40, 16, 64, 1}, {30, 64, 16, 1}, {20, 24, 8, 16}, {9, 1, 40, 16}, {7, 13, 20, 48}, {1, 300, 70, 129}, {3, 130, 256, 260}} {
 		batch, m, k, n := s[0], s[1], s[2], s[3]
 		x, y, z := wave(batch*m*k), wave(batch*k*n), wave(batch*m*n)
 		for _, dtype := range []core.DType{core.Float32, core.Float64} {
 			unit := map[core.DType]float64{core.Float32: 0x1p-23, core.Float64: 0x1p-51}[dtype]
 			of := func(v []float64, shape ...int) *core.Array { return core.From(v, shape...).AsType(dtype).Eval() }
 			a, b, c := of(x, batch, m, k), of(y, batch, k, n), of(z, batch, m, n)
-			products := map[bool][]float64{}
-			for _, shared := range []bool{false, true} {
+			const own, right, left = 0, 1, 2 // which factor is one for all
+			products := map[int][]float64{}
+			for _, shared := range []int{own, right, left} {
 				for l := range batch {
-					first := l * k * n
-					if shared {
-						first = 0
+					p, q := l, l
+					if shared == right {
+						q = 0
+					} else if shared == left {
+						p = 0
 					}
-					products[shared] = append(products[shared], product(as32(x[l*m*k:(l+1)*m*k]), as32(y[first:first+k*n]), m, k, n)...)
+					products[shared] = append(products[shared], product(as32(x[p*m*k:(p+1)*m*k]), as32(y[q*k*n:(q+1)*k*n]), m, k, n)...)
 				}
 			}
-			// check wants alpha·a·b + beta·c, whose elements at gives, with one b for all if
-			// shared.
-			check := func(name string, got *core.Array, shared bool, alpha, beta float64, at func(l, i, j int) float64) {
+			// check wants alpha·a·b + beta·c, whose elements at gives.
+			check := func(name string, got *core.Array, shared int, alpha, beta float64, at func(l, i, j int) float64) {
 				t.Helper()
 				require.Equal(t, dtype, got.DType())
 				values := core.Data[float64](got.AsType(core.Float64))
@@ -64,21 +66,24 @@ func TestProductsOfEveryLayout(t *testing.T) {
 			none := func(int, int, int) float64 { return 0 }
 			all := func(l, i, j int) float64 { return z[(l*m+i)*n+j] }
 			for name, lay := range layouts {
-				check(name+" times in order", lay(a).MatMul(b), false, 1, 0, none)
-				check("in order times "+name, a.MatMul(lay(b)), false, 1, 0, none)
-				check(name+" twice", lay(a).MatMul(lay(b)), false, 1, 0, none)
-				check(name+" with one matrix", lay(a).MatMul(b.Index(0)), true, 1, 0, none)
-				check(name+" added", core.AddMM(lay(c), a, b), false, 1, 1, all)
-				check(name+" scaled", core.AddMMScaled(lay(c), lay(a), b, 0.5, -2), false, 0.5, -2, all)
+				check(name+" times in order", lay(a).MatMul(b), own, 1, 0, none)
+				check("in order times "+name, a.MatMul(lay(b)), own, 1, 0, none)
+				check(name+" twice", lay(a).MatMul(lay(b)), own, 1, 0, none)
+				check(name+" with one matrix", lay(a).MatMul(b.Index(0)), right, 1, 0, none)
+				check("one matrix with "+name, lay(a).Index(0).MatMul(lay(b)), left, 1, 0, none)
+				check("one matrix added to "+name, core.AddMMScaled(lay(c), lay(a).Index(0), lay(b), 0.5, 3), left, 0.5, 3, all)
+				check(name+" and one matrix added", core.AddMMScaled(lay(c), lay(a), b.Index(0), -1, 3), right, -1, 3, all)
+				check(name+" added", core.AddMM(lay(c), a, b), own, 1, 1, all)
+				check(name+" scaled", core.AddMMScaled(lay(c), lay(a), b, 0.5, -2), own, 0.5, -2, all)
 			}
 			first := func(l, i, j int) float64 { return z[j] }
-			check("a bias and one matrix", core.AddMM(of(z[:n], n), a, b.Index(0)), true, 1, 1, first)
-			check("a bias", core.AddMM(of(z[:n], n), a, b), false, 1, 1, first)
-			check("one matrix of a batch", core.AddMM(of(z[:m*n], m, n), a, b), false, 1, 1, func(l, i, j int) float64 { return z[i*n+j] })
-			check("a column", core.AddMM(of(z[:m], m, 1), a, b), false, 1, 1, func(l, i, j int) float64 { return z[i] })
-			check("a number", core.AddMM(of(z[:1]), a, b), false, 1, 1, func(l, i, j int) float64 { return z[0] })
+			check("a bias and one matrix", core.AddMM(of(z[:n], n), a, b.Index(0)), right, 1, 1, first)
+			check("a bias", core.AddMM(of(z[:n], n), a, b), own, 1, 1, first)
+			check("one matrix of a batch", core.AddMM(of(z[:m*n], m, n), a, b), own, 1, 1, func(l, i, j int) float64 { return z[i*n+j] })
+			check("a column", core.AddMM(of(z[:m], m, 1), a, b), own, 1, 1, func(l, i, j int) float64 { return z[i] })
+			check("a number", core.AddMM(of(z[:1]), a, b), own, 1, 1, func(l, i, j int) float64 { return z[0] })
 			if m == k {
-				check("owned", core.AddMM(c.AddScalar(0), a.AddScalar(0), b), false, 1, 1, all)
+				check("owned", core.AddMM(c.AddScalar(0), a.AddScalar(0), b), own, 1, 1, all)
 			}
 		}
 	}

@@ -46,6 +46,7 @@ func TestBehaviour30_EqualsAStackedLoop(t *testing.T) {
 	functions := map[string]func(xs []arr) arr{
 		"arithmetic": func(xs []arr) arr { return xs[0].Mul(xs[1]).Sub(xs[2].Sin()) },
 		"matmul":     func(xs []arr) arr { return xs[0].MatMul(xs[1]).Add(xs[2]) },
+		"transposed": func(xs []arr) arr { return xs[0].T().MatMul(xs[1]).Add(xs[1].MatMul(xs[2].T())) },
 		"reduce":     func(xs []arr) arr { return xs[0].Sum(0).Mul(xs[1].Max(1)).Add(xs[2].Mean()) },
 		"views":      func(xs []arr) arr { return xs[0].T().Reshape(-1).Add(xs[1].Flip(0).Reshape(-1)).Mul(xs[2].Reshape(9)) },
 		"broadcast":  func(xs []arr) arr { return xs[0].Add(xs[1].Sum(0)).Div(xs[2].Square().Sum().Add(num(1))) },

@@ -6,6 +6,7 @@
 // other thread meanwhile.
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 
 #if defined(__linux__)
 #include <dlfcn.h>
@@ -14,6 +15,7 @@
 #include "cpu/blas.h"
 #include "cpu/eager.h"
 #include "cpu/pool.h"
+#include "cpu/small.h"
 #include "ext/bindings.h"
 
 namespace adj::cpu {
@@ -74,7 +76,12 @@ template <class T> void multiply_here(const Product<T>& p) {
 
 template <class T> void multiply(const Product<T>& p) {
   if (std::min(p.m, p.n) < 2) {
-    return multiply_here(p); // a gemv
+    if constexpr (std::is_same_v<T, float>) {
+      if (multiply_vector(p)) {
+        return;
+      }
+    }
+    return multiply_here(p);
   }
   double size = (double)p.m * p.n * p.k;
   int parts = worth(2 * size);

@@ -11,6 +11,7 @@
 #include "cpu/eager.h"
 #include "cpu/matrices.h"
 #include "cpu/pool.h"
+#include "cpu/small.h"
 #include "cpu/task.h"
 #include "mlx/ops.h"
 
@@ -19,6 +20,15 @@ namespace adj::cpu {
 using namespace mlx::core;
 
 namespace {
+
+void multiply_one(const Product<float>& p) {
+  if (!multiply_small(p)) {
+    multiply_here(p);
+  }
+}
+void multiply_one(const Product<double>& p) {
+  multiply_here(p);
+}
 
 // A Summand is what a result begins with.
 template <class T> struct Summand {
@@ -46,6 +56,31 @@ template <class T> struct Batched {
   Places a, b, c;
   Summand<T> sum;
 
+  // gather makes one product of a batch where it can.
+  void gather() {
+    auto x = a.even(), y = b.even(), z = c.even();
+    if (count == 1 || (sum.data && !z) || !x || !y || count > (1 << 30) / (size_t)std::max(one.m, one.n)) {
+      return;
+    }
+    int64_t most = 1 << 30, by_k = one.tb ? 1 : one.ldb;
+    if (!one.ta && y == 0 && (one.m == 1 ? *x >= one.k && x < most : x == (int64_t)one.m * one.lda) &&
+        (!sum.data || one.m == 1 || z == one.m * sum.by_row)) {
+      // One matrix for all of a batch of rows.
+      if (one.m == 1) {
+        one.lda = *x;
+        sum.by_row = z.value_or(0);
+      }
+      one.m *= count;
+    } else if (one.n == 1 && x == 0 && by_k == 1 && *y >= one.k && y < most) {
+      // One matrix for a batch of columns, which are rows of the result.
+      one = {false, !one.ta, (int)count, one.m, one.k, one.alpha, one.b, (int)*y, one.a, one.lda, one.beta, one.c, one.m};
+      sum = {sum.data, z.value_or(0), sum.by_row};
+    } else {
+      return;
+    }
+    count = 1;
+  }
+
   void operator()() const {
     double flop = 2.0 * one.m * one.n * one.k;
     if (count == 1 || flop > 4e6 * threads()) {
@@ -71,7 +106,7 @@ template <class T> struct Batched {
         if (sum.data) {
           sum.fill(p, c.at(i));
         }
-        multiply_here(p);
+        multiply_one(p);
       }
     });
   }
@@ -106,13 +141,7 @@ void run(const Stream& s, const array& x, const array& y, const array* z, T alph
     }
   }
   job.one.c = out.data<T>();
-  // One matrix for all of a batch of rows that lie evenly makes one product.
-  auto rows = job.a.even(), same = job.b.even(), more = job.c.even();
-  if (count > 1 && !p.transposed && same == 0 && rows == (int64_t)m * p.ld && (int64_t)m * count < 1 << 30 &&
-      (!job.sum.data || more == m * job.sum.by_row)) {
-    job.one.m = m * count;
-    job.count = 1;
-  }
+  job.gather();
   perform(s, std::move(job));
 }
 

@@ -333,6 +333,32 @@ Mapped packed_vmap(Primitive& p, const Arrays& inputs, const std::vector<int>& a
   return {{own == 1 ? squeeze(y, -2, q.s) : y}, {0}};
 }
 
+// swapped says whether a is the transpose of matrices.
+bool swapped(const array& a) {
+  if (!a.has_primitive() || op_name(a.primitive()) != "Transpose" || a.ndim() < 3) {
+    return false;
+  }
+  auto axes = static_cast<Transpose&>(a.primitive()).state();
+  int last = a.ndim() - 1;
+  return axes[last] == last - 1 && axes[last - 1] == last;
+}
+
+// MLX makes one product of all rows where the second factor is not mapped. That copies
+// what is transposed, where the products could read it as it lies.
+Mapped matmul_vmap(Primitive& p, const Arrays& inputs, const std::vector<int>& mapped) {
+  Batch b(inputs, mapped, p.stream());
+  if (mapped[0] < 0 || mapped[1] >= 0 || inputs[1].ndim() != 2) {
+    return p.vmap(inputs, mapped);
+  }
+  auto x = b.front(0);
+  if (!swapped(x)) {
+    return p.vmap(inputs, mapped);
+  }
+  Shape shape(x.shape().begin(), x.shape().end() - 2);
+  shape.insert(shape.end(), inputs[1].shape().begin(), inputs[1].shape().end());
+  return {{matmul(x, broadcast_to(inputs[1], shape, b.s), b.s)}, {0}};
+}
+
 // MLX's rule takes a summand that is not mapped for one that is. Where the second factor
 // is not mapped all examples are rows of one product.
 Mapped addmm_vmap(Primitive& p, const Arrays& inputs, const std::vector<int>& mapped) {
@@ -391,6 +417,7 @@ Arrays quantize_jvp(
 void add_products(RuleTable& t) {
   t["Quantize"] = {quantize_vjp, quantize_jvp};
   t["QQMatmul"] = t["GatherQQMM"] = {rounded_vjp, rounded_jvp};
+  t["Matmul"] = {nullptr, nullptr, matmul_vmap};
   t["AddMM"] = {nullptr, nullptr, addmm_vmap};
   t["GatherMM"] = {gather_mm_vjp, gather_mm_jvp, gather_mm_vmap};
   t["SegmentedMM"] = composed<segmented>(segmented_vmap);

@@ -1,6 +1,7 @@
 // Rules for functions with awkward points: where MLX's give NaN for a derivative
 // that exists, differ between forward and reverse mode, or overflow.
 #include "ext/rules.h"
+#include "ext/through.h"
 
 namespace adj {
 
@@ -263,17 +264,56 @@ Arrays abs_jvp(
   return {real(multiply(tangents[0], conjugate(direction(z, outputs[0], s), s), s), s)};
 }
 
+array tanh_slope(const array& x, const Stream& s);
+
+// TanhSlope passes on what tanh's slope at its first input is, and knows that its own is
+// -2·tanh·slope: that of its parts would be many times as much, and nothing in the end.
+class TanhSlope : public Through {
+ public:
+  explicit TanhSlope(Stream s) : Through(s, 1) {}
+
+  const char* name() const override {
+    return "TanhSlope";
+  }
+  bool flows(size_t input, bool) const override {
+    return input == 0;
+  }
+  Arrays vjp(
+      const Arrays& primals, const Arrays& cotangents, const std::vector<int>&, const Arrays& outputs) override {
+    return {times(primals[0], outputs[0], cotangents[0])};
+  }
+  Arrays jvp(const Arrays& primals, const Arrays& tangents, const std::vector<int>&) override {
+    return {times(primals[0], tanh_slope(primals[0], stream()), tangents[0])};
+  }
+  std::pair<Arrays, std::vector<int>> vmap(const Arrays& inputs, const std::vector<int>& axes) override {
+    int size = mapped_size(inputs, axes);
+    auto x = moved({inputs[0], axes[0]}, 0, size);
+    return {{array(x.shape(), x.dtype(), std::make_shared<TanhSlope>(stream()), {x, moved({inputs[1], axes[1]}, 0, size)})}, {0}};
+  }
+  bool is_equivalent(const Primitive& other) const override {
+    return dynamic_cast<const TanhSlope*>(&other);
+  }
+
+ private:
+  // times is y multiplied by the slope of slope, which is tanh's at x.
+  array times(const array& x, const array& slope, const array& y) {
+    auto& s = stream();
+    return multiply(y, multiply(multiply(array(-2.0f, x.dtype()), tanh(x, s), s), slope, s), s);
+  }
+};
+
 // tanh_slope is 1/cosh² with x moved to where cosh is finite: beyond, the slope is
-// 0, and so is its own, which MLX's form makes no number of. 1 - y² at y = tanh x
-// would cost less and lose all digits there.
+// 0, which MLX's form makes no number of. 1 - y² at y = tanh x would cost less and lose
+// all digits there.
 array tanh_slope(const array& x, const Stream& s) {
   auto d = x.dtype();
-  auto in = x;
-  if (issubdtype(d, floating)) {
-    auto end = array(d == float16 ? 10.0f : 88.0f, d);
-    in = minimum(maximum(x, negative(end, s), s), end, s);
+  if (!issubdtype(d, floating)) {
+    return square(reciprocal(cosh(x, s), s), s);
   }
-  return square(reciprocal(cosh(in, s), s), s);
+  auto end = array(d == float16 ? 10.0f : 88.0f, d);
+  auto in = minimum(maximum(x, negative(end, s), s), end, s);
+  auto slope = square(reciprocal(cosh(in, s), s), s);
+  return array(x.shape(), d, std::make_shared<TanhSlope>(s), {x, slope});
 }
 
 Arrays tanh_vjp(
