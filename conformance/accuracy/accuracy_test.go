@@ -1,0 +1,181 @@
+package accuracy
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/adjoint-go/adjoint/core"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write testdata/measured.json and docs/ACCURACY.md anew")
+
+const (
+	// lane names the ops that TestErrorsAreBounded measures on every float32, "exp,log", or all.
+	lane = "ADJOINT_ULP"
+	// span narrows these to a range of bit patterns, "3f000000-3f800000"; nothing is rewritten.
+	span = "ADJOINT_ULP_RANGE"
+	// peer marks a process that computes for another one.
+	peer = "ADJOINT_ULP_PEER"
+
+	measured = "testdata/measured.json"
+	page     = "../../docs/ACCURACY.md"
+
+	seed = 1
+	// How many arguments are tried of one and of two float32, and in the lane of two.
+	sampled, paired, manyPairs = 1 << 17, 1 << 17, 1 << 26
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(peer) != "" {
+		if err := Serve(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	// The tests say themselves which kernels compute.
+	for _, name := range []string{"ADJOINT_CPU", "ADJOINT_VECTORS"} {
+		if err := os.Unsetenv(name); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// peers starts a process for each kind of kernel that the processor has but the first
+// one, which this process has. names are those of all.
+func peers(t *testing.T) (names []string, all []*Peer) {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	for _, name := range []string{Widest, Wide, Narrow, Stock} {
+		setting := "ADJOINT_VECTORS=" + name
+		if name == Stock {
+			setting = stockSetting
+		}
+		p, err := Start(self, peer+"=1", setting)
+		require.NoError(t, err)
+		if err := p.Probe(); err != nil {
+			require.Contains(t, err.Error(), "ADJOINT_VECTORS="+name+": ")
+			continue
+		}
+		if names = append(names, name); len(names) == 1 {
+			require.NoError(t, p.Close())
+			continue
+		}
+		t.Cleanup(func() { assert.NoError(t, p.Close()) })
+		all = append(all, p)
+	}
+	return names, all
+}
+
+// domain is what of an op is tried, and whether that is the whole lane.
+func domain(o *Op, d core.DType, whole bool) Domain {
+	switch {
+	case o.Arity() == 1 && (whole || d.Size() == 2):
+		return Every(d)
+	case o.Arity() == 1:
+		return Domain{Seed: seed, Len: sampled}
+	case whole:
+		return Domain{Seed: seed, Len: manyPairs}
+	}
+	return Domain{Seed: seed, Len: paired}
+}
+
+func TestErrorsAreBounded(t *testing.T) {
+	asked, write := os.Getenv(lane), *rewrite
+	known := func(name string) bool {
+		return slices.ContainsFunc(Ops(), func(o *Op) bool { return o.Name == name })
+	}
+	for name := range strings.SplitSeq(asked, ",") {
+		require.True(t, name == "" || name == "all" || name == "astype" || known(name), "%s: there is no op %q", lane, name)
+	}
+	var part Domain
+	if text := os.Getenv(span); text != "" {
+		var last uint32
+		_, err := fmt.Sscanf(text, "%x-%x", &part.First, &last)
+		require.NoError(t, err, span)
+		require.Less(t, part.First, last, span)
+		part.All, part.Len, write = true, int(last-part.First), false
+	}
+	names, others := peers(t)
+	rows := stored(t)
+	for _, d := range DTypes {
+		for _, o := range Ops() {
+			if asked != "" && asked != "all" && !strings.Contains(","+asked+",", ","+o.Name+",") {
+				continue
+			}
+			m := domain(o, d, asked != "")
+			if part.All && d == core.Float32 && o.Arity() == 1 {
+				m = part
+			}
+			start, told := time.Now(), time.Now()
+			r, err := Measure(o, d, m, others, func(done int) {
+				if asked != "" && time.Since(told) > 10*time.Second {
+					told = time.Now()
+					fmt.Fprintf(os.Stderr, "%s %v: %.1f %% after %v\n", o.Name, d, 100*float64(done)/float64(m.Len), time.Since(start).Round(time.Second))
+				}
+			})
+			require.NoError(t, err)
+			row := r.Keep(m, names)
+			if asked != "" {
+				fmt.Fprintf(os.Stderr, "%s %v: %v, at %s: %s, exactly %s (%v)\n", o.Name, d, row.Figures, row.At, row.Got, row.Want, time.Since(start).Round(time.Second))
+			}
+			for _, problem := range r.Problems(names) {
+				t.Errorf("%s %v: %s", o.Name, d, problem)
+			}
+			if write {
+				rows = Put(rows, row)
+				data, err := WriteRows(rows)
+				require.NoError(t, err)
+				require.NoError(t, os.WriteFile(measured, data, 0o600))
+			}
+		}
+	}
+}
+
+func stored(t *testing.T) []Row {
+	t.Helper()
+	data, err := os.ReadFile(measured)
+	if os.IsNotExist(err) && *rewrite {
+		return nil
+	}
+	require.NoError(t, err)
+	rows, err := ReadRows(data)
+	require.NoError(t, err)
+	return rows
+}
+
+// TestThePageIsFresh compares docs/ACCURACY.md with the stored figures and the bounds,
+// which must hold for them.
+func TestThePageIsFresh(t *testing.T) {
+	rows := stored(t)
+	var text bytes.Buffer
+	require.NoError(t, WritePage(&text, rows))
+	if *rewrite {
+		require.NoError(t, os.WriteFile(page, text.Bytes(), 0o600))
+	}
+	held, err := os.ReadFile(page)
+	require.NoError(t, err)
+	assert.True(t, bytes.Equal(held, text.Bytes()), "docs/ACCURACY.md is stale: go test ./conformance/accuracy -run TestThePageIsFresh -rewrite")
+	bounds := map[string]*Op{}
+	for _, o := range Ops() {
+		bounds[o.Name] = o
+	}
+	for _, r := range rows {
+		for name, f := range r.Figures {
+			if o := bounds[r.Op]; name != Stock {
+				assert.LessOrEqual(t, f.Worst, o.Bound(r.DType), "%s %v, vectors of %s bits", r.Op, r.DType, name)
+			}
+		}
+	}
+}
