@@ -5,7 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +25,8 @@ const (
 	lane = "ADJOINT_ULP"
 	// span narrows these to a range of bit patterns, "3f000000-3f800000"; nothing is rewritten.
 	span = "ADJOINT_ULP_RANGE"
+	// step has one of so many numbers measured.
+	step = "ADJOINT_ULP_STEP"
 	// peer marks a process that computes for another one.
 	peer = "ADJOINT_ULP_PEER"
 
@@ -31,7 +35,7 @@ const (
 
 	seed = 1
 	// How many arguments are tried of one and of two float32, and in the lane of two.
-	sampled, paired, manyPairs = 1 << 17, 1 << 17, 1 << 26
+	sampled, paired, manyPairs = 1 << 17, 1 << 17, 1 << 24
 )
 
 func TestMain(m *testing.M) {
@@ -55,27 +59,61 @@ func TestMain(m *testing.M) {
 // one, which this process has. names are those of all.
 func peers(t *testing.T) (names []string, all []*Peer) {
 	t.Helper()
-	self, err := os.Executable()
-	require.NoError(t, err)
-	for _, name := range []string{Widest, Wide, Narrow, Stock} {
-		setting := "ADJOINT_VECTORS=" + name
-		if name == Stock {
-			setting = stockSetting
-		}
-		p, err := Start(self, peer+"=1", setting)
-		require.NoError(t, err)
+	for _, name := range []string{Widest, Wide, Narrow} {
+		p := begin(t, "ADJOINT_VECTORS="+name)
 		if err := p.Probe(); err != nil {
-			require.Contains(t, err.Error(), "ADJOINT_VECTORS="+name+": ")
+			require.Contains(t, err.Error(), p.Setting+": ")
 			continue
 		}
 		if names = append(names, name); len(names) == 1 {
 			require.NoError(t, p.Close())
 			continue
 		}
-		t.Cleanup(func() { assert.NoError(t, p.Close()) })
 		all = append(all, p)
 	}
+	if len(names) == 0 {
+		names = []string{Widest} // there is one kind only
+	}
+	names, all = append(names, Stock), append(all, begin(t, stockSetting))
+	t.Cleanup(func() {
+		for _, p := range all {
+			assert.NoError(t, p.Close())
+		}
+	})
 	return names, all
+}
+
+func begin(t *testing.T, setting string) *Peer {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	p, err := Start(self, peer+"=1", setting)
+	require.NoError(t, err)
+	return p
+}
+
+func TestVectorsAreChosen(t *testing.T) {
+	for setting, why := range map[string]string{
+		"ADJOINT_VECTORS=64": "128, 256 or 512", "ADJOINT_VECTORS=x": "128, 256 or 512", "ADJOINT_VECTORS=0128": "128, 256 or 512",
+	} {
+		err := begin(t, setting).Probe()
+		require.ErrorContains(t, err, setting+": ")
+		if runtime.GOARCH == "amd64" && runtime.GOOS == "linux" {
+			require.ErrorContains(t, err, why)
+		}
+	}
+	names, others := peers(t)
+	var log *Op
+	for _, o := range Ops() {
+		if o.Name == "log" {
+			log = o
+		}
+	}
+	r, err := Measure(log, core.Float32, domain(log, core.Float32, false), others, nil)
+	require.NoError(t, err)
+	if i := slices.Index(names, Narrow); i > 0 {
+		assert.Positive(t, r.Contrasts[i-1].Differ, "log is computed by the same kernel for vectors of 128 bits, which has no fused multiply-add")
+	}
 }
 
 // domain is what of an op is tried, and whether that is the whole lane.
@@ -99,6 +137,12 @@ func TestErrorsAreBounded(t *testing.T) {
 	for name := range strings.SplitSeq(asked, ",") {
 		require.True(t, name == "" || name == "all" || name == "astype" || known(name), "%s: there is no op %q", lane, name)
 	}
+	every := uint32(1)
+	if text := os.Getenv(step); text != "" {
+		n, err := strconv.ParseUint(text, 10, 16)
+		require.NoError(t, err, step)
+		every = max(1, uint32(n))
+	}
 	var part Domain
 	if text := os.Getenv(span); text != "" {
 		var last uint32
@@ -115,6 +159,9 @@ func TestErrorsAreBounded(t *testing.T) {
 				continue
 			}
 			m := domain(o, d, asked != "")
+			if m.All && asked != "" && d == core.Float32 {
+				m.Seed, m.Step, m.Len = seed, every, m.Len/int(every)
+			}
 			if part.All && d == core.Float32 && o.Arity() == 1 {
 				m = part
 			}

@@ -27,7 +27,7 @@ func CheckCast(from, to core.DType, m Domain, peers []*Peer) error {
 	for lo := 0; lo < m.Len; lo += chunk {
 		n := min(chunk, m.Len-lo)
 		for _, p := range peers {
-			if err := p.ask.Encode(request{o.Name, to, from, m, lo, n}); err != nil {
+			if err := p.ask.Encode(request{Op: o.Name, To: to, DType: from, Domain: m, Lo: lo, N: n}); err != nil {
 				return err
 			}
 		}

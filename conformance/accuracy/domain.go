@@ -9,10 +9,12 @@ import (
 
 // A Domain is a list of arguments, by number.
 type Domain struct {
-	// All: argument i of one is the bit pattern First + i. Else special numbers come first, or
+	// All: argument i of one is the bit pattern First + i, or with a Step some one of each
+	// Step patterns. Else special numbers come first, or
 	// all pairs of them, and then random ones that are a function of Seed and i.
 	All   bool   `json:",omitempty"`
 	First uint32 `json:",omitempty"`
+	Step  uint32 `json:",omitempty"`
 	Seed  uint64 `json:",omitempty"`
 	Len   int
 }
@@ -54,10 +56,17 @@ func special(d core.DType) []uint32 {
 	return out
 }
 
-// bits returns the bit patterns of argument i, the second one for an op of two.
+func (m Domain) pattern(i int) uint32 {
+	if m.Step > 1 {
+		return m.First + uint32(i)*m.Step + uint32(mix(m.Seed+uint64(i)))%m.Step
+	}
+	return m.First + uint32(i)
+}
+
+// at returns the bit patterns of argument i, the second one for an op of two.
 func (m Domain) at(sp []uint32, d core.DType, arity, i int) (a, b uint32) {
 	if m.All {
-		return m.First + uint32(i), 0
+		return m.pattern(i), 0
 	}
 	n, wide := len(sp), 8*d.Size()
 	r := mix(m.Seed + uint64(i))
@@ -111,7 +120,7 @@ func (m Domain) fill(d core.DType, arity, lo, n int) [][]byte {
 	}
 	if m.All && d == core.Float32 {
 		for i, w := 0, words(out[0]); i < n; i++ {
-			w[i] = m.First + uint32(lo+i)
+			w[i] = m.pattern(lo + i)
 		}
 		return out
 	}

@@ -23,18 +23,26 @@ type Error struct {
 	OddWant    float64
 }
 
+// Contrast is how the results of a peer differ from ours.
+type Contrast struct {
+	Differ int // results with other bits (of NaN: are none)
+	Other  int // results that differ in more than rounding: NaN, an infinity, zero or a sign
+	// At are the arguments of one of these.
+	At           [2]float64
+	Ours, Theirs float64
+}
+
 // Result is what [Measure] found.
 type Result struct {
-	Op    *Op
-	DType core.DType
-	Len   int
-	// Errors are those of this process and of each peer.
-	Errors []Error
-	// Differ are how many results of each peer have other bits (of NaN: are none), and
-	// Other how many differ in more than rounding: NaN, an infinity, zero or a sign.
-	Differ, Other []int
-	OtherAt       [][2]float64
-	OtherGot      [][2]float64 // ours and the peer's
+	Op        *Op
+	DType     core.DType
+	Len       int
+	Errors    []Error    // of this process and of each peer
+	Contrasts []Contrast // of each peer
+}
+
+func newResult(o *Op, d core.DType, peers int) *Result {
+	return &Result{Op: o, DType: d, Errors: make([]Error, 1+peers), Contrasts: make([]Contrast, peers)}
 }
 
 const chunk = 1 << 18
@@ -43,14 +51,11 @@ const chunk = 1 << 18
 // the results with the oracle's and each other. progress, which may be nil, is called
 // with how many are done.
 func Measure(o *Op, d core.DType, m Domain, peers []*Peer, progress func(done int)) (*Result, error) {
-	r := &Result{
-		Op: o, DType: d, Len: m.Len, Errors: make([]Error, 1+len(peers)),
-		Differ: make([]int, len(peers)), Other: make([]int, len(peers)),
-		OtherAt: make([][2]float64, len(peers)), OtherGot: make([][2]float64, len(peers)),
-	}
+	r := newResult(o, d, len(peers))
+	r.Len = m.Len
 	ask := func(lo int) error {
 		for _, p := range peers {
-			if err := p.ask.Encode(request{o.Name, o.to, d, m, lo, min(chunk, m.Len-lo)}); err != nil {
+			if err := p.ask.Encode(request{Op: o.Name, To: o.to, DType: d, Domain: m, Lo: lo, N: min(chunk, m.Len-lo)}); err != nil {
 				return fmt.Errorf("accuracy: the process with %s ended: %w: %s", p.Setting, err, p.stderr)
 			}
 		}
@@ -90,11 +95,7 @@ func (r *Result) compare(args, got [][]byte, n int) {
 	parts := make([]*Result, workers)
 	var wg sync.WaitGroup
 	for w := range workers {
-		p := &Result{
-			Op: r.Op, DType: r.DType, Errors: make([]Error, len(r.Errors)),
-			Differ: make([]int, len(r.Differ)), Other: make([]int, len(r.Other)),
-			OtherAt: make([][2]float64, len(r.Other)), OtherGot: make([][2]float64, len(r.Other)),
-		}
+		p := newResult(r.Op, r.DType, len(r.Contrasts))
 		parts[w] = p
 		wg.Go(func() { p.span(args, got, w*part, min(n, (w+1)*part)) })
 	}
@@ -117,12 +118,14 @@ func (r *Result) add(p *Result) {
 		}
 		e.Odd += f.Odd
 	}
-	for k := range r.Differ {
-		if r.Other[k] == 0 {
-			r.OtherAt[k], r.OtherGot[k] = p.OtherAt[k], p.OtherGot[k]
+	for k := range r.Contrasts {
+		c, q := &r.Contrasts[k], p.Contrasts[k]
+		q.Differ += c.Differ
+		if c.Other > 0 {
+			q.At, q.Ours, q.Theirs = c.At, c.Ours, c.Theirs
 		}
-		r.Differ[k] += p.Differ[k]
-		r.Other[k] += p.Other[k]
+		q.Other += c.Other
+		*c = q
 	}
 }
 
@@ -221,26 +224,24 @@ func (r *Result) judge(k int, x, y, got, want float64) {
 
 // differ takes in a result of a peer with other bits than ours.
 func (r *Result) differ(k int, x, y, ours, theirs float64) {
+	c := &r.Contrasts[k]
 	if q := ours / theirs; q > 0.5 && q < 2 {
-		r.Differ[k]++ // by rounding
+		c.Differ++ // by rounding
 		return
 	}
 	a, b := classOf(ours), classOf(theirs)
 	if a == nan && b == nan {
 		return
 	}
-	r.Differ[k]++
-	if a == b {
-		return
-	}
+	c.Differ++
 	// What rounds to zero or to an infinity here may stop short of it there.
-	if a&negative == b&negative && a|b != nan && formatOf(r.DType).distance(ours, theirs, theirs) <= 4 {
+	if a == b || a&negative == b&negative && a|b != nan && formatOf(r.DType).distance(ours, theirs, theirs) <= 4 {
 		return
 	}
-	if r.Other[k] == 0 {
-		r.OtherAt[k], r.OtherGot[k] = [2]float64{x, y}, [2]float64{ours, theirs}
+	if c.Other == 0 {
+		c.At, c.Ours, c.Theirs = [2]float64{x, y}, ours, theirs
 	}
-	r.Other[k]++
+	c.Other++
 }
 
 // Problems says what of r is not as promised. names are those of its settings.
@@ -260,11 +261,12 @@ func (r *Result) Problems(names []string) []string {
 		if k == 0 {
 			continue
 		}
-		if r.Differ[k-1] > 0 && bound <= 0.5 {
-			out = append(out, fmt.Sprintf("%s: %d results have other bits", name, r.Differ[k-1]))
+		c := r.Contrasts[k-1]
+		if c.Differ > 0 && bound <= 0.5 {
+			out = append(out, fmt.Sprintf("%s: %d results have other bits", name, c.Differ))
 		}
-		if r.Other[k-1] > 0 && (name != Stock || r.Op.Differs == "") {
-			out = append(out, fmt.Sprintf("%s: %d results differ in more than rounding, of %v: %v, ours %v", name, r.Other[k-1], r.OtherAt[k-1], r.OtherGot[k-1][1], r.OtherGot[k-1][0]))
+		if c.Other > 0 && (name != Stock || r.Op.Differs == "") {
+			out = append(out, fmt.Sprintf("%s: %d results differ in more than rounding, of %v: %v, ours %v", name, c.Other, c.At, c.Theirs, c.Ours))
 		}
 	}
 	return out

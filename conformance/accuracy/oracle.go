@@ -39,6 +39,9 @@ func oraclePower(x, y float64) float64 {
 	return math.Copysign(math.Exp(y*math.Log(math.Abs(x))), z)
 }
 
+// math.Atan2 loses the sign of a quotient that vanishes.
+func oracleArcTan2(y, x float64) float64 { return math.Copysign(math.Atan2(math.Abs(y), x), y) }
+
 func oracleMaximum(x, y float64) float64 {
 	switch {
 	case x != x || y != y:

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,7 +52,7 @@ func (r *Result) Keep(m Domain, names []string) Row {
 		f := Figures{Misrounded: e.Misrounded}
 		f.Worst, _ = strconv.ParseFloat(strconv.FormatFloat(e.Worst, 'g', 4, 64), 64)
 		if k > 0 {
-			f.Differ, f.Other = r.Differ[k-1], r.Other[k-1]
+			f.Differ, f.Other = r.Contrasts[k-1].Differ, r.Contrasts[k-1].Other
 		}
 		row.Figures[name] = f
 		if name == Stock || e.Worst <= worst || e.Misrounded == 0 {
@@ -135,7 +136,8 @@ func WritePage(w io.Writer, rows []Row) error {
 	var p struct {
 		Exact, Rounded, Differ, Differences, Pairs, Sampled, Float32, Halves, Notes string
 	}
-	var exact, once, differ, sampled []string
+	var exact, once, differ []string
+	sampled := map[int][]string{}
 	var single, halves, notes, differences strings.Builder
 	single.WriteString("| op | bound | 512 bits | 256 | 128 | MLX's | at | result | exact | not nearest |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	halves.WriteString("| op | float16: bound | ours | MLX's | bfloat16: bound | ours | MLX's |\n|---|---|---|---|---|---|---|\n")
@@ -151,10 +153,10 @@ func WritePage(w io.Writer, rows []Row) error {
 		if o.Differs != "" {
 			fmt.Fprintf(&differences, "- `%s`: %s.\n", o.Name, o.Differs)
 		}
-		if o.Arity() == 1 && !r.All {
-			sampled = append(sampled, "`"+o.Name+"`")
-		} else if o.Arity() == 2 {
+		if o.Arity() == 2 {
 			p.Pairs = strconv.Itoa(r.Len)
+		} else if r.Len < 1<<32 {
+			sampled[r.Len] = append(sampled[r.Len], "`"+o.Name+"`")
 		}
 		switch o.Bounds {
 		case [3]float64{}:
@@ -181,8 +183,8 @@ func WritePage(w io.Writer, rows []Row) error {
 		halves.WriteString(" |\n")
 	}
 	p.Exact, p.Rounded, p.Differ = strings.Join(exact, ", "), strings.Join(once, ", "), strings.Join(differ, ", ")
-	if len(sampled) > 0 {
-		p.Sampled = "Of " + strings.Join(sampled, ", ") + " only a sample was measured."
+	for _, n := range slices.Backward(slices.Sorted(maps.Keys(sampled))) {
+		p.Sampled += fmt.Sprintf("Of %s %d numbers were measured. ", strings.Join(sampled[n], ", "), n)
 	}
 	p.Float32, p.Halves, p.Notes, p.Differences = single.String(), halves.String(), notes.String(), differences.String()
 	return template.Must(template.New("page").Parse(pageText)).Execute(w, p)

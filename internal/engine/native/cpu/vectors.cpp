@@ -76,7 +76,7 @@ void choose_vectors() {
 
 void choose_vectors() {
   if (auto* text = std::getenv("ADJOINT_VECTORS"); text && *text) {
-    throw std::invalid_argument("ADJOINT_VECTORS=" + std::string(text) + ": here kernels have one form only; leave it unset");
+    throw std::invalid_argument("ADJOINT_VECTORS=" + std::string(text) + ": the forms of kernels cannot be told from each other here; leave it unset");
   }
 }
 
