@@ -85,5 +85,6 @@ soak: setup ## train with plugins that are killed, hang and restart at random, f
 	ADJOINT_SOAK=$(SOAK) $(GO) test ./plugins -run '^TestSoak$$' -count=1 -v -timeout 0
 
 OPS ?= all
-ulp: setup ## measure the errors of OPS (exp,log or all) on every float32, and write docs/ACCURACY.md
-	ADJOINT_ULP=$(OPS) $(GO) test ./conformance/accuracy -run '^(TestCasts|TestErrorsAreBounded|TestThePageIsFresh)$$' -count=1 -v -timeout 0 -rewrite
+ulp: setup ## measure the errors of OPS (exp,log or all) on every float32 (STEP=16: one of 16; RANGE=3f000000-3f800000), and write docs/ACCURACY.md
+	ADJOINT_ULP=$(OPS) ADJOINT_ULP_STEP=$(STEP) ADJOINT_ULP_RANGE=$(RANGE) $(GO) test ./conformance/accuracy \
+	  -run '^(TestCasts|TestErrorsAreBounded|TestThePageIsFresh)$$' -count=1 -v -timeout 0 -rewrite

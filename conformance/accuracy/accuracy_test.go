@@ -129,58 +129,82 @@ func domain(o *Op, d core.DType, whole bool) Domain {
 	return Domain{Seed: seed, Len: paired}
 }
 
-func TestErrorsAreBounded(t *testing.T) {
-	asked, write := os.Getenv(lane), *rewrite
-	known := func(name string) bool {
-		return slices.ContainsFunc(Ops(), func(o *Op) bool { return o.Name == name })
+// chosen is what of the lane is asked for; without ops the tests take samples.
+type chosen struct {
+	ops   []string
+	every uint32
+	part  Domain
+}
+
+func choose(t *testing.T) chosen {
+	t.Helper()
+	c := chosen{every: 1}
+	if text := os.Getenv(lane); text != "" {
+		c.ops = strings.Split(text, ",")
 	}
-	for name := range strings.SplitSeq(asked, ",") {
-		require.True(t, name == "" || name == "all" || name == "astype" || known(name), "%s: there is no op %q", lane, name)
+	for _, name := range c.ops {
+		known := slices.ContainsFunc(Ops(), func(o *Op) bool { return o.Name == name })
+		require.True(t, known || name == "all" || name == "astype", "%s: there is no op %q", lane, name)
 	}
-	every := uint32(1)
 	if text := os.Getenv(step); text != "" {
 		n, err := strconv.ParseUint(text, 10, 16)
 		require.NoError(t, err, step)
-		every = max(1, uint32(n))
+		c.every = max(1, uint32(n))
 	}
-	var part Domain
 	if text := os.Getenv(span); text != "" {
 		var last uint32
-		_, err := fmt.Sscanf(text, "%x-%x", &part.First, &last)
+		_, err := fmt.Sscanf(text, "%x-%x", &c.part.First, &last)
 		require.NoError(t, err, span)
-		require.Less(t, part.First, last, span)
-		part.All, part.Len, write = true, int(last-part.First), false
+		require.Less(t, c.part.First, last, span)
+		c.part.All, c.part.Len = true, int(last-c.part.First)
 	}
+	return c
+}
+
+func (c chosen) has(name string) bool {
+	return slices.Contains(c.ops, name) || slices.Contains(c.ops, "all")
+}
+
+// narrow is what is asked for of a domain.
+func (c chosen) narrow(m Domain, d core.DType) Domain {
+	switch {
+	case !m.All || d != core.Float32:
+		return m
+	case c.part.All:
+		return c.part
+	case c.every > 1:
+		m.Seed, m.Step, m.Len = seed, c.every, m.Len/int(c.every)
+	}
+	return m
+}
+
+func TestErrorsAreBounded(t *testing.T) {
+	c := choose(t)
+	whole := len(c.ops) > 0
 	names, others := peers(t)
 	rows := stored(t)
 	for _, d := range DTypes {
 		for _, o := range Ops() {
-			if asked != "" && asked != "all" && !strings.Contains(","+asked+",", ","+o.Name+",") {
+			if whole && !c.has(o.Name) {
 				continue
 			}
-			m := domain(o, d, asked != "")
-			if m.All && asked != "" && d == core.Float32 {
-				m.Seed, m.Step, m.Len = seed, every, m.Len/int(every)
-			}
-			if part.All && d == core.Float32 && o.Arity() == 1 {
-				m = part
-			}
+			m := c.narrow(domain(o, d, whole), d)
 			start, told := time.Now(), time.Now()
 			r, err := Measure(o, d, m, others, func(done int) {
-				if asked != "" && time.Since(told) > 10*time.Second {
+				if whole && time.Since(told) > 10*time.Second {
 					told = time.Now()
 					fmt.Fprintf(os.Stderr, "%s %v: %.1f %% after %v\n", o.Name, d, 100*float64(done)/float64(m.Len), time.Since(start).Round(time.Second))
 				}
 			})
 			require.NoError(t, err)
 			row := r.Keep(m, names)
-			if asked != "" {
+			if whole {
 				fmt.Fprintf(os.Stderr, "%s %v: %v, at %s: %s, exactly %s (%v)\n", o.Name, d, row.Figures, row.At, row.Got, row.Want, time.Since(start).Round(time.Second))
 			}
 			for _, problem := range r.Problems(names) {
 				t.Errorf("%s %v: %s", o.Name, d, problem)
 			}
-			if write {
+			if *rewrite && whole && !c.part.All {
 				rows = Put(rows, row)
 				data, err := WriteRows(rows)
 				require.NoError(t, err)

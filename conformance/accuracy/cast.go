@@ -16,7 +16,7 @@ var Casts = []core.DType{
 }
 
 // cast is the conversion to a dtype.
-func cast(to core.DType) *Op { return &Op{Name: "astype", one: itself, to: to} }
+func cast(to core.DType) *Op { return &Op{Name: "astype", one: itself, to: to, Bounds: rounded} }
 
 // CheckCast converts every element of a domain here and by peers. All must have the same
 // bits, but for those of NaN, and those of the oracle, which has none for what is out of

@@ -131,7 +131,7 @@ func (r *Result) add(p *Result) {
 
 func (r *Result) span(args, got [][]byte, lo, hi int) {
 	o, d := r.Op, r.DType
-	if d == core.Float32 && o.one != nil && !o.truth {
+	if d == core.Float32 && o.one != nil && o.result(d) == d {
 		r.span32(args[0], got, lo, hi)
 		return
 	}
