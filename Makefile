@@ -3,7 +3,7 @@ GO ?= go
 LINT_VERSION := v2.15.0
 LINT := bin/golangci-lint
 
-.PHONY: help demo setup test race sanitize check lint bench rules generate fuzz soak conformance jax-check mlx-check
+.PHONY: help demo setup test race sanitize check lint bench rules generate fuzz soak ulp conformance jax-check mlx-check
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,3 +83,8 @@ fuzz: setup ## fuzz every decoder for FUZZTIME each
 SOAK ?= 30m
 soak: setup ## train with plugins that are killed, hang and restart at random, for SOAK
 	ADJOINT_SOAK=$(SOAK) $(GO) test ./plugins -run '^TestSoak$$' -count=1 -v -timeout 0
+
+OPS ?= all
+ulp: setup ## measure the errors of OPS (exp,log or all) on every float32 (STEP=16: one of 16; RANGE=3f000000-3f800000), and write docs/ACCURACY.md
+	ADJOINT_ULP=$(OPS) ADJOINT_ULP_STEP=$(STEP) ADJOINT_ULP_RANGE=$(RANGE) $(GO) test ./conformance/accuracy \
+	  -run '^(TestCasts|TestErrorsAreBounded|TestThePageIsFresh)$$' -count=1 -v -timeout 0 -rewrite

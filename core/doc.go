@@ -32,8 +32,10 @@
 // On the CPU all processors that the process may run on compute;
 // ADJOINT_NUM_THREADS=n sets how many do, which changes no bit of a result but the
 // last ones of matrix products. ADJOINT_CPU=stock computes with MLX's
-// kernels in place of Adjoint's, to compare the two. Both are read when the engine
-// opens.
+// kernels in place of Adjoint's, to compare the two, and ADJOINT_VECTORS=128 or 256
+// has elementwise and other simple kernels for narrower vectors than the processor's.
+// All three are read when the engine opens. How exact the results are is in
+// docs/ACCURACY.md.
 //
 // Which operations have gradients, forward derivatives and batch rules, and what a
 // derivative is at ties and zeros, is in docs/RULES.md.

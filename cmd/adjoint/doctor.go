@@ -86,7 +86,7 @@ func diagnose(cmd *cobra.Command) (*diagnosis, error) {
 		Engines:  []engineStatus{},
 		Problems: []problem{},
 	}
-	for _, name := range []string{"ADJOINT_HOME", "ADJOINT_BACKEND", "ADJOINT_CPU", "ADJOINT_DISABLE_COMPILE", "CXX", "PYTHON"} {
+	for _, name := range []string{"ADJOINT_HOME", "ADJOINT_BACKEND", "ADJOINT_CPU", "ADJOINT_VECTORS", "ADJOINT_DISABLE_COMPILE", "CXX", "PYTHON"} {
 		if value := os.Getenv(name); value != "" {
 			d.Settings = append(d.Settings, setting{name, value})
 		}

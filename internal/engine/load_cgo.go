@@ -20,6 +20,7 @@ import "C"
 
 import (
 	"fmt"
+	"strings"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/engine/native"
@@ -58,6 +59,9 @@ func open(dir string, m *native.Manifest) error {
 		}
 	}
 	if missing := C.adjointOpen(loaded[native.RoleExt], loaded[native.RoleMLXC], loaded[native.RoleFallback], names, n); missing != nil {
+		if setting, why, ok := strings.Cut(C.GoString(missing), ": "); ok && strings.HasPrefix(setting, "ADJOINT_") {
+			return &native.SettingError{Setting: setting, Why: why}
+		}
 		return &native.DamagedError{Dir: dir, Backend: m.Backend, File: m.Library(native.RoleExt), Err: fmt.Errorf("it does not open: %s", C.GoString(missing))}
 	}
 	if int(C.adjointOps()) != Ops {

@@ -77,3 +77,11 @@ func (e *UnsupportedError) Error() string {
 	return fmt.Sprintf("adjoint: the backend %s does not run on %s; choose %s, for example with: %s",
 		e.Backend, e.Platform, backendList(usable), setup(usable[len(usable)-1]))
 }
+
+// SettingError says that an environment variable has a value with which the engine does not open.
+type SettingError struct {
+	Setting string // NAME=value
+	Why     string
+}
+
+func (e *SettingError) Error() string { return fmt.Sprintf("adjoint: %s: %s", e.Setting, e.Why) }

@@ -28,6 +28,10 @@ Eval take(const array& a, const char* name, Eval eval);
 // all_stock says that everything is left to MLX's kernels: ADJOINT_CPU is so.
 bool all_stock();
 
+// choose_vectors makes ADJOINT_VECTORS, the bits of a vector, the most that kernels of
+// ours use. It must come before anything keeps the address of one.
+void choose_vectors();
+
 // init takes what there are kernels for, unless all_stock.
 void init();
 

@@ -1,8 +1,6 @@
 #include "ext/bindings.h"
 
 #if defined(__linux__)
-#include <elf.h>
-#include <link.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,8 +9,7 @@
 
 namespace adj {
 
-// replace is bind for one loaded library.
-static void replace(const dl_phdr_info* lib, std::vector<Binding>& bindings) {
+void each_place(const dl_phdr_info* lib, const std::function<void(const Place&)>& visit) {
   const ElfW(Dyn)* dyn = nullptr;
   for (int i = 0; i < lib->dlpi_phnum; i++) {
     if (lib->dlpi_phdr[i].p_type == PT_DYNAMIC) {
@@ -40,31 +37,42 @@ static void replace(const dl_phdr_info* lib, std::vector<Binding>& bindings) {
   if (!symbols || !names) {
     return;
   }
-  size_t page = sysconf(_SC_PAGESIZE);
   for (int t = 0; t < 2; t++) {
     for (size_t i = 0; tables[t] && i < sizes[t] / sizeof(ElfW(Rela)); i++) {
       auto& r = tables[t][i];
 #if __SIZEOF_POINTER__ == 8
-      auto sym = ELF64_R_SYM(r.r_info);
+      auto number = ELF64_R_SYM(r.r_info);
+      auto type = ELF64_R_TYPE(r.r_info);
 #else
-      auto sym = ELF32_R_SYM(r.r_info);
+      auto number = ELF32_R_SYM(r.r_info);
+      auto type = ELF32_R_TYPE(r.r_info);
 #endif
-      if (!sym || symbols[sym].st_name == 0) {
-        continue;
-      }
-      for (auto& b : bindings) {
-        if (std::strcmp(names + symbols[sym].st_name, b.symbol) != 0) {
-          continue;
-        }
-        auto** slot = reinterpret_cast<void**>(lib->dlpi_addr + r.r_offset);
-        auto start = reinterpret_cast<uintptr_t>(slot) & ~(page - 1);
-        if (mprotect(reinterpret_cast<void*>(start), page, PROT_READ | PROT_WRITE) == 0) {
-          *slot = b.target;
-          b.found++;
-        }
-      }
+      auto* symbol = number ? symbols + number : nullptr;
+      visit({symbol, symbol ? names + symbol->st_name : "", (uint32_t)type, r.r_addend,
+             reinterpret_cast<void**>(lib->dlpi_addr + r.r_offset)});
     }
   }
+}
+
+bool Place::set(void* target) const {
+  uintptr_t page = sysconf(_SC_PAGESIZE);
+  auto start = reinterpret_cast<uintptr_t>(slot) & ~(page - 1);
+  if (mprotect(reinterpret_cast<void*>(start), page, PROT_READ | PROT_WRITE) != 0) {
+    return false;
+  }
+  *slot = target;
+  return true;
+}
+
+// replace is bind for one loaded library.
+static void replace(const dl_phdr_info* lib, std::vector<Binding>& bindings) {
+  each_place(lib, [&](const Place& p) {
+    for (auto& b : bindings) {
+      if (*p.name && std::strcmp(p.name, b.symbol) == 0 && p.set(b.target)) {
+        b.found++;
+      }
+    }
+  });
 }
 
 void bind(std::vector<Binding>& bindings) {

@@ -1,8 +1,29 @@
 // Bindings: functions of libmlx that are replaced by ours where libraries call them.
 #pragma once
 #include <vector>
+#if defined(__linux__)
+#include <elf.h>
+#include <link.h>
+
+#include <cstdint>
+#include <functional>
+#endif
 
 namespace adj {
+
+#if defined(__linux__)
+// A Place is where a library keeps an address that the loader fills in.
+struct Place {
+  const ElfW(Sym)* symbol; // whose address it is, or null
+  const char* name; // of the symbol, or ""
+  uint32_t type; // of relocation
+  intptr_t addend;
+  void** slot;
+  bool set(void* target) const; // false where the system does not let us
+};
+
+void each_place(const dl_phdr_info* lib, const std::function<void(const Place&)>& visit);
+#endif
 
 struct Binding {
   const char* symbol;

@@ -346,6 +346,7 @@ extern "C" __attribute__((visibility("default"))) const adj_api* adj_open(
   ADJ_FUNCTIONS(ADJ_RESOLVE)
   T.mlx_set_error_handler([](const char* m, void*) { set_error(m); }, nullptr, nullptr);
   int code = guarded([] {
+    cpu::choose_vectors();
     stream_default((int)Device::cpu, 0);
     main_stream = 0;
     if (is_available(Device(Device::gpu))) {

@@ -6,10 +6,11 @@
 
 #include "mlx/dtype.h"
 
-// A unit of kernels is compiled for several processors; the loader picks.
+// A unit of kernels is compiled for several processors; the loader picks. See vectors.cpp.
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
 #if __GNUC__ >= 12
 #define ADJ_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define ADJ_LEVELS // vectors.cpp can tell these from each other
 #else
 #define ADJ_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #endif
