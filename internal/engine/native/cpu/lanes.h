@@ -19,14 +19,14 @@ namespace adj::cpu {
 // A run of values is combined in so many lanes, and a long one run by run.
 constexpr size_t lanes = 64, block = 4096;
 
-// A Vector of values of W is combined by halves, each below the other one first: from
-// memory a half would have to wait for the whole to be there.
-template <class W> struct Vector {
-  static constexpr size_t n = 16;
+// A Few values of W are a vector of every processor's.
+template <class W> struct Few {
+  static constexpr size_t n = 16 / sizeof(W);
   using Index = std::conditional_t<sizeof(W) == 8, int64_t, int32_t>;
-  using V __attribute__((vector_size(n * sizeof(W)))) = W;
-  using I __attribute__((vector_size(n * sizeof(W)))) = Index;
+  using V __attribute__((vector_size(16))) = W;
+  using I __attribute__((vector_size(16))) = Index;
 
+  // lower moves the lanes from by on below the others.
   template <size_t by, size_t... i> static ADJ_ALWAYS V lower(V v, std::index_sequence<i...>) {
 #if defined(__clang__)
     return __builtin_shufflevector(v, v, ((i + by) % n)...);
@@ -34,30 +34,40 @@ template <class W> struct Vector {
     return __builtin_shuffle(v, I{Index((i + by) % n)...});
 #endif
   }
-  template <class Op> static ADJ_ALWAYS V both(V a, V b) {
+  // halved combines the upper half of v with the lower one, until one value is left: from
+  // memory a half would have to wait for the whole to be there.
+  template <class Op, size_t half = n / 2> static ADJ_ALWAYS W halved(V v) {
+    V other = lower<half>(v, std::make_index_sequence<n>());
     W x[n], y[n];
-    std::memcpy(x, &a, sizeof a);
-    std::memcpy(y, &b, sizeof b);
+    std::memcpy(x, &v, sizeof v);
+    std::memcpy(y, &other, sizeof other);
     ADJ_LOOP
     for (size_t l = 0; l < n; l++) {
       x[l] = Op::f(x[l], y[l]);
     }
-    std::memcpy(&a, x, sizeof a);
-    return a;
-  }
-  template <class Op> static ADJ_ALWAYS W whole(const W* x) {
-    constexpr auto all = std::make_index_sequence<n>();
-    V part[lanes / n];
-    std::memcpy(part, x, sizeof part);
-    static_assert(lanes == 4 * n);
-    V v = both<Op>(both<Op>(part[0], part[2]), both<Op>(part[1], part[3]));
-    v = both<Op>(v, lower<8>(v, all));
-    v = both<Op>(v, lower<4>(v, all));
-    v = both<Op>(v, lower<2>(v, all));
-    v = both<Op>(v, lower<1>(v, all));
+    std::memcpy(&v, x, sizeof v);
+    if constexpr (half > 1) {
+      return halved<Op, half / 2>(v);
+    }
     return v[0];
   }
 };
+
+// halved combines the upper half of n values with the lower one, until one is left.
+template <class Op, size_t n, class W> ADJ_ALWAYS W halved(const W* x) {
+  if constexpr (n == Few<W>::n) {
+    typename Few<W>::V v;
+    std::memcpy(&v, x, sizeof v);
+    return Few<W>::template halved<Op>(v);
+  } else {
+    W y[n / 2];
+    ADJ_LOOP
+    for (size_t l = 0; l < n / 2; l++) {
+      y[l] = Op::f(x[l], x[l + n / 2]);
+    }
+    return halved<Op, n / 2>(y);
+  }
+}
 
 // fetch_ahead fetches what is needed soon after the lanes from x on.
 template <class T> ADJ_ALWAYS void fetch_ahead(const T* x) {
@@ -83,7 +93,7 @@ template <class Op, class W, class At, class Soon> ADJ_ALWAYS W combined(size_t 
         acc[l] = Op::f(acc[l], at(i + l));
       }
     }
-    r = Vector<W>::template whole<Op>(acc);
+    r = halved<Op, lanes>(acc);
   }
   for (; i < n; i++) {
     r = Op::f(r, at(i));
