@@ -62,6 +62,33 @@ func TestReductionsOfEverySize(t *testing.T) {
 	}
 }
 
+// TestReductionsOfRowsOfEveryLength compares reductions of small whole numbers, which are exact in every dtype, on both
+// sides of each number of values that are combined together.
+func TestReductionsOfRowsOfEveryLength(t *testing.T) {
+	for _, dtype := range []core.DType{core.Float32, core.Float64, core.Float16, core.BFloat16, core.Int32} {
+		for n := 1; n < 280; n++ {
+			x := make([]float32, 3*n)
+			var sum, most, least [3]float32
+			for i := range x {
+				r := i / n
+				x[i] = float32((i*i+r)%5 - 2)
+				sum[r] += x[i]
+				if i%n == 0 {
+					most[r], least[r] = x[i], x[i]
+				}
+				most[r], least[r] = max(most[r], x[i]), min(least[r], x[i])
+			}
+			a := core.From(x, 3, n).AsType(dtype)
+			for name, c := range map[string]struct {
+				got  *core.Array
+				want [3]float32
+			}{"sum": {a.Sum(1), sum}, "max": {a.Max(1), most}, "min": {a.Min(1), least}} {
+				require.Equal(t, c.want[:], core.Data[float32](c.got.AsType(core.Float32)), "%s of %d in %v", name, n, dtype)
+			}
+		}
+	}
+}
+
 // reduce returns the sums and extremes over axes, and how many values are in each.
 func reduce(x []float64, shape [3]int, axes []int) (sum, most, least []float64, size int) {
 	var reduced [3]bool

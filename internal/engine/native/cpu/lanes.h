@@ -16,7 +16,7 @@ namespace adj::cpu {
 
 #define ADJ_ALWAYS inline __attribute__((always_inline))
 
-// A run of values is combined in so many lanes, and a long one run by run.
+// A run of values is combined in so many lanes at most, and a long one run by run.
 constexpr size_t lanes = 64, block = 4096;
 
 // A Few values of W are a vector of every processor's.
@@ -53,19 +53,18 @@ template <class W> struct Few {
   }
 };
 
-// halved combines the upper half of n values with the lower one, until one is left.
-template <class Op, size_t n, class W> ADJ_ALWAYS W halved(const W* x) {
-  if constexpr (n == Few<W>::n) {
-    typename Few<W>::V v;
-    std::memcpy(&v, x, sizeof v);
-    return Few<W>::template halved<Op>(v);
+// halved leaves in y what comes of combining the upper half of n values with the lower
+// one, until m are left.
+template <class Op, size_t n, size_t m, class W> ADJ_ALWAYS void halved(const W* x, W* y) {
+  W z[n / 2];
+  ADJ_LOOP
+  for (size_t l = 0; l < n / 2; l++) {
+    z[l] = Op::f(x[l], x[l + n / 2]);
+  }
+  if constexpr (n / 2 <= m) {
+    std::memcpy(y, z, sizeof z);
   } else {
-    W y[n / 2];
-    ADJ_LOOP
-    for (size_t l = 0; l < n / 2; l++) {
-      y[l] = Op::f(x[l], x[l + n / 2]);
-    }
-    return halved<Op, n / 2>(y);
+    halved<Op, n / 2, m>(z, y);
   }
 }
 
@@ -77,24 +76,53 @@ template <class T> ADJ_ALWAYS void fetch_ahead(const T* x) {
   }
 }
 
-// combined combines at(i) for n values of W. Before some of them it calls soon(i).
+// combined combines at(i) for n values of W: many at a time, what is left some at a time,
+// and the rest one by one. Before many of them it calls soon(i).
 template <class Op, class W, class At, class Soon> ADJ_ALWAYS W combined(size_t n, At at, Soon soon) {
+  // The compiler may make vectors of one integer after the other by itself.
+  constexpr size_t some = std::is_floating_point_v<W> ? lanes / 4 : lanes;
+  alignas(64) W acc[some];
   size_t i = 1;
   W r = at(0);
-  if (n >= 2 * lanes) {
-    alignas(64) W acc[lanes];
+  if (n < 2 * some) {
+    for (; i < n; i++) {
+      r = Op::f(r, at(i));
+    }
+    return r;
+  }
+  if (some < lanes && n >= 2 * lanes) {
+    alignas(64) W wide[lanes];
     for (size_t l = 0; l < lanes; l++) {
-      acc[l] = at(l);
+      wide[l] = at(l);
     }
     for (i = lanes; i + lanes <= n; i += lanes) {
       soon(i);
       ADJ_LOOP
       for (size_t l = 0; l < lanes; l++) {
-        acc[l] = Op::f(acc[l], at(i + l));
+        wide[l] = Op::f(wide[l], at(i + l));
       }
     }
-    r = halved<Op, lanes>(acc);
+    halved<Op, lanes, some>(wide, acc);
+  } else {
+    for (size_t l = 0; l < some; l++) {
+      acc[l] = at(l);
+    }
+    i = some;
   }
+  for (; i + some <= n; i += some) {
+    if (some == lanes) {
+      soon(i);
+    }
+    ADJ_LOOP
+    for (size_t l = 0; l < some; l++) {
+      acc[l] = Op::f(acc[l], at(i + l));
+    }
+  }
+  W few[Few<W>::n];
+  halved<Op, some, Few<W>::n>(acc, few);
+  typename Few<W>::V v;
+  std::memcpy(&v, few, sizeof v);
+  r = Few<W>::template halved<Op>(v);
   for (; i < n; i++) {
     r = Op::f(r, at(i));
   }
