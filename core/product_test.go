@@ -41,9 +41,10 @@ func TestProductsOfEveryLayout(t *testing.T) {
 			for _, shared := range []int{own, right, left} {
 				for l := range batch {
 					p, q := l, l
-					if shared == right {
+					switch shared {
+					case right:
 						q = 0
-					} else if shared == left {
+					case left:
 						p = 0
 					}
 					products[shared] = append(products[shared], product(as32(x[p*m*k:(p+1)*m*k]), as32(y[q*k*n:(q+1)*k*n]), m, k, n)...)
