@@ -13,6 +13,7 @@
 #include "cpu/blas.h"
 #include "cpu/bytes.h"
 #include "cpu/copy.h"
+#include "cpu/direct.h"
 #include "cpu/eager.h"
 #include "cpu/pool.h"
 #include "ext/tiles.h"
@@ -23,24 +24,6 @@ namespace adj::cpu {
 using namespace mlx::core;
 
 namespace {
-
-// A Side is one spatial axis: its sizes, and the steps between places, between elements
-// of the kernel, and between elements of the input.
-struct Side {
-  int in = 1, out = 1, kernel = 1, step = 1, low = 0, spread = 1, apart = 1;
-
-  // at returns which input element k of the kernel meets at place o, or -1.
-  int at(int o, int k) const {
-    int64_t p = (int64_t)o * step + (int64_t)k * spread - low;
-    if (apart == 1) {
-      return p >= 0 && p < in ? p : -1;
-    }
-    if (p < 0 || p > (int64_t)(in - 1) * apart || p % apart != 0) {
-      return -1;
-    }
-    return p / apart;
-  }
-};
 
 ADJ_CLONES void weigh(float* y, const float* x, const float* w, size_t n) {
   ADJ_LOOP
@@ -288,19 +271,25 @@ void converted(void* to, const void* from, size_t n, Kernel convert, size_t to_s
   });
 }
 
-// wide returns a, row-contiguous and in float32.
+// wide returns a in float32, lying as a does where its memory has no gaps.
 array wide(array a, const Stream& s) {
-  if (!a.flags().row_contiguous) {
-    a = contiguous(a, s);
-  }
   if (a.dtype() == float32) {
     return a;
   }
-  auto b = scratch(a.shape(), s);
-  perform(s, [x = a.data<char>(), y = b.data<char>(), n = a.size(), convert = load_kernel(a.dtype())] {
+  if (!a.flags().contiguous) {
+    a = contiguous(a, s);
+  }
+  array b(a.shape(), float32, nullptr, {});
+  b.set_data(allocator::malloc(a.data_size() * sizeof(float)), a.data_size(), a.strides(), a.flags());
+  mlx::core::cpu::get_command_encoder(s).add_temporary(b);
+  perform(s, [x = a.data<char>(), y = b.data<char>(), n = a.data_size(), convert = load_kernel(a.dtype())] {
     converted(y, x, n, convert, 4, 2);
   });
   return b;
+}
+
+array dense(const array& a, const Stream& s) {
+  return a.flags().row_contiguous ? a : contiguous(a, s);
 }
 
 // flipped returns weights with their spatial axes reversed.
@@ -315,6 +304,50 @@ array flipped(const array& a, const Stream& s) {
   return b;
 }
 
+// A Task is one evaluation: arrays in float32, and how they meet.
+struct Task {
+  array in, weights;
+  std::array<Side, 3> sides;
+  int rank, groups;
+  bool flip;
+
+  // distances are the strides of an array by its axes, where a spatial one that it does
+  // not have is of one element.
+  std::array<int64_t, 5> distances(const array& a) const {
+    std::array<int64_t, 5> by{a.strides(0), 0, 0, 0, a.strides(-1)};
+    for (int i = 0; i < rank; i++) {
+      by[4 - rank + i] = a.strides(i + 1);
+    }
+    return by;
+  }
+
+  // gradient says whether this is the gradient of weights that rules_conv.cpp makes a
+  // convolution of: channels are in the place of images, images in that of channels, and
+  // the gradients of results, as large as images, in that of the weights.
+  bool gradient() const {
+    bool turned = in.shape(0) == 1 ? in.shape(-1) > 1 && in.strides(-1) > 1 : in.strides(0) == 1 && (in.strides(-1) > 1 || in.shape(-1) == 1);
+    return turned && !flip && sides[2].kernel >= 4 && seen_so().fits() && std::all_of(sides.begin(), sides.end(), [](auto& s) {
+      return s.apart == 1 && s.kernel >= s.out;
+    });
+  }
+  // seen_so is the convolution of which this is the gradient.
+  Direct seen_so() const {
+    Direct d{sides, in.shape(-1) / groups, in.shape(0), weights.shape(0) / groups, groups, {}};
+    for (auto& s : d.sides) {
+      std::swap(s.out, s.kernel);
+      std::swap(s.step, s.spread);
+    }
+    auto by = distances(in);
+    std::swap(by[0], by[4]);
+    d.in = {in.data<float>(), by, d.batch * by[0]};
+    return d;
+  }
+  Direct direct() const {
+    int some = in.shape(-1) / groups;
+    return {sides, in.shape(0), some, weights.shape(0) / groups, groups, {in.data<float>(), distances(in), some}};
+  }
+};
+
 void convolve(Primitive* p, const std::vector<array>& inputs, std::vector<array>& outputs) {
   auto& out = outputs[0];
   auto dtype = out.dtype();
@@ -327,25 +360,50 @@ void convolve(Primitive* p, const std::vector<array>& inputs, std::vector<array>
   }
   auto s = p->stream();
   auto [steps, low, high, spread, apart, groups, flip] = static_cast<Convolution*>(p)->state();
-  auto in = wide(inputs[0], s), weights = wide(inputs[1], s);
+  Task t{wide(inputs[0], s), wide(inputs[1], s), {}, rank, groups, flip};
+  for (int i = 0; i < rank; i++) {
+    t.sides[3 - rank + i] = {t.in.shape(i + 1), out.shape(i + 1), t.weights.shape(i + 1), steps[i], low[i], spread[i], apart[i]};
+  }
+  out.set_data(allocator::malloc(out.nbytes()));
+  auto sums = dtype == float32 ? out : scratch(out.shape(), s);
+  auto finish = [&](auto&& job) {
+    perform(s, [job, from = sums.data<float>(), to = out.data<char>(), n = out.size(), dtype] {
+      job();
+      if (dtype != float32) {
+        converted(to, from, n, store_kernel(dtype), 2, 4);
+      }
+    });
+  };
+  if (t.gradient()) {
+    // It lies as the weights do: results, kernel, channels.
+    auto strides = out.strides();
+    strides[0] = 1;
+    int64_t by = out.shape(0);
+    for (int i = rank; i > 0; by *= out.shape(i), i--) {
+      strides[i] = by;
+    }
+    strides[rank + 1] = by;
+    out.set_data(allocator::malloc(out.nbytes()), out.size(), strides, {true, false, false});
+    sums = dtype == float32 ? out : sums;
+    auto d = t.seen_so();
+    auto by_ct = t.distances(t.weights);
+    std::swap(by_ct[0], by_ct[4]);
+    Images ct{t.weights.data<float>(), by_ct, d.results * by_ct[4]};
+    return finish([d, ct, to = sums.data<float>()] { d.gradient(ct, to); });
+  }
+  if (t.in.strides(-1) != 1 && t.in.shape(-1) > 1) {
+    t.in = dense(t.in, s);
+  }
+  if (auto d = t.direct(); d.worth()) {
+    return finish([d, w = t.weights.data<float>(), by = t.distances(t.weights), flip = flip, to = sums.data<float>()] {
+      d.convolve(w, by, flip, to);
+    });
+  }
+  auto in = dense(t.in, s), weights = dense(t.weights, s);
   if (flip) {
     weights = flipped(weights, s);
   }
-  Job job;
-  for (int i = 0; i < rank; i++) {
-    job.sides[3 - rank + i] = {in.shape(i + 1), out.shape(i + 1), weights.shape(i + 1), steps[i], low[i], spread[i], apart[i]};
-  }
-  job.batch = in.shape(0), job.channels = in.shape(-1), job.results = weights.shape(0), job.groups = groups;
-  job.in = in.data<float>(), job.weights = weights.data<float>();
-  out.set_data(allocator::malloc(out.nbytes()));
-  auto sums = dtype == float32 ? out : scratch(out.shape(), s);
-  job.out = sums.data<float>();
-  perform(s, [job, to = out.data<char>(), n = out.size(), dtype] {
-    job();
-    if (dtype != float32) {
-      converted(to, job.out, n, store_kernel(dtype), 2, 4);
-    }
-  });
+  finish(Job{t.sides, in.shape(0), in.shape(-1), weights.shape(0), groups, in.data<float>(), weights.data<float>(), sums.data<float>()});
 }
 
 } // namespace
