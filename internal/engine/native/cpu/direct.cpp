@@ -13,6 +13,7 @@
 #include <cstring>
 #include <memory>
 
+#include "cpu/copy.h"
 #include "cpu/pool.h"
 
 namespace adj::cpu {
@@ -33,14 +34,14 @@ struct Pixels {
   bool more;
 };
 
-// Taps is a tile of sums for elements of the input side by side, over rows of count
-// places: each element is weighted with the results' gradients, which are by.
+// Taps is a tile of sums for elements of the input side by side, over images of rows of
+// count places: each element is weighted with the results' gradients, which are by.
 struct Taps {
   const float* in;
-  ptrdiff_t in_row, in_apart;
+  ptrdiff_t in_image, in_row, in_apart;
   const float* by;
-  ptrdiff_t by_row, by_apart;
-  int rows, count;
+  ptrdiff_t by_image, by_row, by_apart;
+  int images, rows, count;
   float* sums;
   ptrdiff_t sums_apart;
 };
@@ -127,17 +128,17 @@ size_t each(double work) {
 
 } // namespace
 
-// A Band is a copy of what so many rows of places see of the input: for each element of
-// the kernel along the first axis, rows of pixels of one group's channels.
+// A Band is a copy of what so many rows of places see of the input, of some images: for
+// each element of the kernel along the first axis, rows of pixels of one group's channels.
 struct Direct::Band {
   const Direct& d;
-  int rows, high, wide; // of places; of pixels
+  int high, wide; // of pixels
   std::vector<ptrdiff_t> at; // runs of the kernel
   int length; // of a run
   std::unique_ptr<float[]> data;
 
-  Band(const Direct& d, int rows)
-      : d(d), rows(rows), high(d.sides[1].seen(rows)), wide(d.sides[2].seen(d.sides[2].out)), data(new float[size()]) {
+  Band(const Direct& d, int rows, int images = 1)
+      : d(d), high(d.sides[1].seen(rows)), wide(d.sides[2].seen(d.sides[2].out)), data(new float[images * size()]) {
     bool together = d.sides[2].spread == 1;
     length = (together ? d.sides[2].kernel : 1) * d.channels;
     for (int i = 0; i < d.sides[0].kernel; i++) {
@@ -151,23 +152,24 @@ struct Direct::Band {
   size_t size() const {
     return (size_t)d.sides[0].kernel * high * wide * d.channels;
   }
-  // row is where a row of places begins, and step the distance of places.
-  const float* row(int r) const {
-    return &data[(size_t)r * d.sides[1].step * wide * d.channels];
-  }
+  // step is the distance of places, and row that of rows of them.
   ptrdiff_t step() const {
     return (ptrdiff_t)d.sides[2].step * d.channels;
   }
+  ptrdiff_t row() const {
+    return (ptrdiff_t)d.sides[1].step * wide * d.channels;
+  }
 
-  // lay copies what count rows see that begin at a place of an image.
-  void lay(int image, int depth, int first, int count, int group) {
+  // lay copies what count rows see that begin at a place of an image, as the image i here.
+  void lay(int image, int depth, int first, int count, int group, int i = 0) {
     auto& s = d.sides;
+    auto* base = &data[i * size()];
     int c = d.channels, left = std::clamp(s[2].low, 0, wide), right = std::clamp(s[2].in + s[2].low, left, wide);
-    for (int i = 0; i < s[0].kernel; i++) {
-      int z = s[0].at(depth, i);
+    for (int k = 0; k < s[0].kernel; k++) {
+      int z = s[0].at(depth, k);
       for (int j = 0; j < s[1].seen(count); j++) {
         int y = first * s[1].step + j - s[1].low;
-        auto* to = &data[((size_t)i * high + j) * wide * c];
+        auto* to = base + ((size_t)k * high + j) * wide * c;
         if (z < 0 || y < 0 || y >= s[1].in) {
           std::fill_n(to, (size_t)wide * c, 0.0f);
           continue;
@@ -212,16 +214,14 @@ void Direct::convolve(const float* weights, const std::array<int64_t, 5>& by, bo
       auto& b = parts[i % parts.size()];
       size_t group = i / parts.size();
       auto* to = &packed[group * terms * wide + terms * b.first];
-      for (int o = 0; o < b.wide(); o++) {
-        auto* from = weights + (group * results + b.first + o) * by[0];
-        auto* w = to + o;
-        for (int t = 0; t < taps(); t++) {
-          int k = flip ? taps() - 1 - t : t, x = k % sides[2].kernel, y = k / sides[2].kernel % sides[1].kernel, z = k / sides[2].kernel / sides[1].kernel;
-          auto* v = from + z * by[1] + y * by[2] + x * by[3];
-          for (int c = 0; c < channels; c++, w += b.wide()) {
-            *w = o < b.count ? v[c * by[4]] : 0;
-          }
-        }
+      auto* from = weights + (group * results + b.first) * by[0];
+      if (b.count < b.wide()) {
+        std::fill_n(to, terms * b.wide(), 0.0f);
+      }
+      for (int t = 0; t < taps(); t++, to += channels * b.wide()) {
+        int k = flip ? taps() - 1 - t : t, x = k % sides[2].kernel, y = k / sides[2].kernel % sides[1].kernel, z = k / sides[2].kernel / sides[1].kernel;
+        auto* v = from + z * by[1] + y * by[2] + x * by[3];
+        copy(to, {b.wide(), 1}, v, {by[4], by[0]}, {channels, b.count}, sizeof(float));
       }
     }
   });
@@ -251,7 +251,7 @@ void Direct::convolve(const float* weights, const std::array<int64_t, 5>& by, bo
           p.weights = &packed[group * terms * wide + terms * b.first + (size_t)run * band.length * b.wide()];
           for (int r = 0; r < count; r++) {
             evenly(sides[2].out, t.most[b.vectors - 1], [&](int x, int n) {
-              p.in = band.row(r) + x * p.apart;
+              p.in = &band.data[r * band.row() + x * p.apart];
               auto* y = to + ((size_t)r * sides[2].out + x) * groups * results + b.first;
               bool whole = b.count == b.wide();
               p.out = whole ? y : rest, p.out_apart = whole ? groups * results : b.wide();
@@ -283,16 +283,18 @@ void Direct::gradient(const Images& ct, float* out) const {
   size_t size = terms * wide * groups, deep = sides[0].out;
   size_t parts = std::min<size_t>({(size_t)batch, few, std::max<size_t>(1, room / size)});
   size_t shares = std::clamp<size_t>(few / (parts * groups), 1, all.size());
-  // Some rows at a time, of the input and of the gradients, stay in the first cache.
-  constexpr int near = 12 << 10;
+  // Some rows or images at a time stay in a cache with their gradients: in the first one
+  // where the sums do, too, else enough for what the sums cost to be little.
+  size_t sums_each = terms * (wide / shares), near = std::clamp<size_t>(sums_each, 12 << 10, 96 << 10);
   int high = sides[1].out, line = sides[2].seen(sides[2].out) * channels * sides[0].kernel * sides[1].step + sides[2].out * (int)(wide / shares);
-  int rows = std::clamp(near / std::max(1, line), std::min(high, 4), high);
+  int most = std::clamp<int>(near / std::max(1, line), std::min(high, 4), high), bands = (high + most - 1) / most;
+  int rows = (high + bands - 1) / bands, images = std::clamp<int>(near / ((size_t)line * high), 1, (batch + parts - 1) / parts);
 
   std::unique_ptr<float[]> sums(new float[parts * size]());
   double work = 2.0 * terms * results * sides[2].out * high * deep * batch / (parts * shares);
   split(parts * groups * shares, each(work), [&](size_t begin, size_t end) {
-    Band band(*this, rows);
-    std::unique_ptr<float[]> copy;
+    Band band(*this, rows, images);
+    std::unique_ptr<float[]> copied;
     for (size_t u = begin; u < end; u++) {
       size_t share = u % shares, group = u / shares % groups, part = u / shares / groups;
       size_t from = all.size() * share / shares, to = all.size() * (share + 1) / shares;
@@ -301,37 +303,37 @@ void Direct::gradient(const Images& ct, float* out) const {
       auto* sum = &sums[(part * groups + group) * terms * wide + low];
       // Vectors must not reach beyond the results.
       bool dense = ct.by[4] == 1 && padded == count;
-      if (!dense && !copy) {
-        copy.reset(new float[(size_t)rows * sides[2].out * wide]);
+      size_t places = (size_t)rows * sides[2].out;
+      if (!dense && !copied) {
+        copied.reset(new float[images * places * wide]());
       }
-      for (size_t image = batch * part / parts; image < batch * (part + 1) / parts; image++) {
+      int last = batch * (part + 1) / parts;
+      for (int image = batch * part / parts; image < last; image += images) {
         for (size_t z = 0; z < deep; z++) {
           for (int first = 0; first < high; first += rows) {
-            int some = std::min(rows, high - first);
-            band.lay(image, z, first, some, group);
+            int some = std::min(rows, high - first), now = std::min(images, last - image);
             auto* y = ct.data + group * ct.group + image * ct.by[0] + z * ct.by[1] + first * ct.by[2] + low * ct.by[4];
-            for (int r = 0; r < some && !dense; r++) {
-              for (int x = 0; x < sides[2].out; x++) {
-                auto* line = &copy[((size_t)r * sides[2].out + x) * padded];
-                for (int o = 0; o < padded; o++) {
-                  line[o] = o < count ? y[r * ct.by[2] + x * ct.by[3] + o * ct.by[4]] : 0;
-                }
+            for (int i = 0; i < now; i++) {
+              band.lay(image + i, z, first, some, group, i);
+              if (!dense) {
+                copy(&copied[i * places * padded], {(int64_t)sides[2].out * padded, padded, 1}, y + i * ct.by[0], {ct.by[2], ct.by[3], ct.by[4]},
+                     {some, sides[2].out, count}, sizeof(float));
               }
             }
-            Taps s{nullptr, sides[1].step * (ptrdiff_t)band.wide * channels, band.step(), nullptr, ct.by[2], ct.by[3],
-                   some, sides[2].out, nullptr, (ptrdiff_t)wide};
+            Taps s{nullptr, (ptrdiff_t)band.size(), band.row(), band.step(), nullptr, ct.by[0], ct.by[2], ct.by[3],
+                   now, some, sides[2].out, nullptr, (ptrdiff_t)wide};
             if (!dense) {
-              y = copy.get(), s.by_apart = padded, s.by_row = (ptrdiff_t)padded * sides[2].out;
+              y = copied.get(), s.by_apart = padded, s.by_row = (ptrdiff_t)padded * sides[2].out, s.by_image = places * padded;
             }
             for (size_t run = 0; run < band.at.size(); run++) {
-              for (size_t b = from; b < to; b++) {
-                evenly(band.length, t.most[all[b].vectors - 1], [&](int j, int n) {
-                  s.in = band.row(0) + band.at[run] + j;
+              evenly(band.length, t.most[1], [&](int j, int n) {
+                for (size_t b = from; b < to; b++) {
+                  s.in = &band.data[band.at[run] + j];
                   s.by = y + all[b].first - low;
                   s.sums = sum + (run * band.length + j) * wide + all[b].first - low;
                   t.taps[all[b].vectors - 1][n - 1](s);
-                });
-              }
+                }
+              });
             }
           }
         }

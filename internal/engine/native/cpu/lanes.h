@@ -44,16 +44,18 @@ template <int J, int V> void taps(const Taps& s) {
       acc[j][v] = Vec{};
     }
   }
-  for (int r = 0; r < s.rows; r++) {
-    auto *x = s.in + r * s.in_row, *y = s.by + r * s.by_row;
-    for (int i = 0; i < s.count; i++, x += s.in_apart, y += s.by_apart) {
-      Vec b[V];
-      for (int v = 0; v < V; v++) {
-        b[v] = *(const Loose*)(y + v * lanes);
-      }
-      for (int j = 0; j < J; j++) {
+  for (int k = 0; k < s.images; k++) {
+    for (int r = 0; r < s.rows; r++) {
+      auto *x = s.in + k * s.in_image + r * s.in_row, *y = s.by + k * s.by_image + r * s.by_row;
+      for (int i = 0; i < s.count; i++, x += s.in_apart, y += s.by_apart) {
+        Vec b[V];
         for (int v = 0; v < V; v++) {
-          acc[j][v] += x[j] * b[v];
+          b[v] = *(const Loose*)(y + v * lanes);
+        }
+        for (int j = 0; j < J; j++) {
+          for (int v = 0; v < V; v++) {
+            acc[j][v] += x[j] * b[v];
+          }
         }
       }
     }
