@@ -24,42 +24,42 @@ struct Side {
     return p / apart;
   }
   // seen is how many elements, padding too, so many places look at.
-  int seen(int places) const {
-    return (places - 1) * step + (kernel - 1) * spread + 1;
+  int64_t seen(int places) const {
+    return (places - 1) * (int64_t)step + (kernel - 1) * (int64_t)spread + 1;
   }
 };
 
-// Images are arrays of images with channels, whichever way they lie: the distances of
-// images, of places along three axes and of channels, and of groups of channels.
-struct Images {
-  const float* data;
+// Images are how arrays of images with channels lie: their first element, and the
+// distances of images, of places along three axes, of channels, and of groups of these.
+template <class T> struct Images {
+  T* data;
   std::array<int64_t, 5> by;
   int64_t group;
 };
 
 // A Direct is a convolution of batch images, of which channels of the input, which lie
-// side by side, and results are those of one group. No side has gaps in the input.
+// side by side, and results, which do so too, are those of one group. Weights are results
+// in the place of images, the places of a kernel, and channels.
 struct Direct {
   std::array<Side, 3> sides;
   int batch, channels, results, groups;
-  Images in;
+  Images<const float> in, weights;
+  Images<float> out;
 
   // fits says whether what some rows of places see is little enough to be copied.
   bool fits() const;
-  // worth says whether this is faster than a product of patches.
-  bool worth() const;
-  // convolve fills out, row-contiguous. Weights lie as given by the distances of results,
-  // of places of the kernel and of channels, and are turned around with flip.
-  void convolve(const float* weights, const std::array<int64_t, 5>& by, bool flip, float* out) const;
-  // gradient fills out, of groups × results × kernel × channels, with the gradients of the
-  // weights where those of the results are ct.
-  void gradient(const Images& ct, float* out) const;
-
- private:
   int taps() const {
     return sides[0].kernel * sides[1].kernel * sides[2].kernel;
   }
-  struct Band;
+  // convolve fills out. There are no gaps in the input.
+  void convolve() const;
+  // gradient fills to, of groups × results × kernel × channels, with the gradients of the
+  // weights where ct are those of the results.
+  void gradient(const Images<const float>& ct, float* to) const;
 };
+
+// phases are convolutions without gaps in the input that together are d, or none where a
+// product of patches is faster. Places of d's result that they leave out are 0.
+std::vector<Direct> phases(const Direct& d);
 
 } // namespace adj::cpu

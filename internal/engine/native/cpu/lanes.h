@@ -1,77 +1,76 @@
-// Register tiles of convolutions, for one kind of processor: this is included once for
-// each, in a namespace of its own, with ADJ_LANES floats to a vector. Nothing here may be
-// compiled outside of these, since a vector that the processor does not have is taken apart.
+// Register tiles of convolutions.
+#pragma once
+#include <algorithm>
+#include <cstddef>
+#include <vector>
 
-typedef float Vec __attribute__((vector_size(ADJ_LANES * sizeof(float))));
-typedef float Loose __attribute__((vector_size(ADJ_LANES * sizeof(float)), aligned(4), may_alias));
+namespace adj::cpu {
 
-template <int P, int V> void pixels(const Pixels& s) {
-  constexpr int lanes = ADJ_LANES;
-  Vec acc[P][V];
-  for (int p = 0; p < P; p++) {
-    for (int v = 0; v < V; v++) {
-      acc[p][v] = s.more ? (Vec)*(const Loose*)(s.out + p * s.out_apart + v * lanes) : Vec{};
-    }
+// Pixels is a tile of places side by side, apart in the input and out_apart in the
+// result, to which more is added or not: the runs of the input that begin at from each
+// place, so long, meet weights for as many results as the tile is wide.
+struct Pixels {
+  const float* in;
+  ptrdiff_t apart;
+  const ptrdiff_t* at;
+  int runs, length;
+  const float* weights;
+  float* out;
+  ptrdiff_t out_apart;
+  bool more;
+};
+
+// Taps is a tile of sums for elements of the input side by side, over images of rows of
+// count places: each element is weighted with the results' gradients, which are by.
+struct Taps {
+  const float* in;
+  ptrdiff_t in_image, in_row, in_apart;
+  const float* by;
+  ptrdiff_t by_image, by_row, by_apart;
+  int images, rows, count;
+  float* sums;
+  ptrdiff_t sums_apart;
+};
+
+// Tiles are the kernels for one kind of processor, by the number of vectors and then of
+// places or elements, which is most of them at most.
+struct Tiles {
+  int lanes;
+  int most[2];
+  void (*pixels[2][12])(const Pixels&);
+  void (*taps[2][12])(const Taps&);
+};
+
+// tiles are those for this processor.
+const Tiles& tiles();
+
+// A Block is some channels of the results: so many vectors, the last of them perhaps not
+// full, or two at most.
+struct Block {
+  int first, count, vectors;
+  int wide() const {
+    return vectors * tiles().lanes;
   }
-  auto* w = s.weights;
-  for (int r = 0; r < s.runs; r++) {
-    auto* x = s.in + s.at[r];
-    for (int t = 0; t < s.length; t++, x++, w += V * lanes) {
-      Vec b[V];
-      for (int v = 0; v < V; v++) {
-        b[v] = *(const Loose*)(w + v * lanes);
-      }
-      for (int p = 0; p < P; p++) {
-        float a = x[p * s.apart];
-        for (int v = 0; v < V; v++) {
-          acc[p][v] += a * b[v];
-        }
-      }
-    }
+};
+
+inline std::vector<Block> blocks(int results) {
+  int lanes = tiles().lanes;
+  std::vector<Block> r;
+  for (int first = 0; first < results; first += 2 * lanes) {
+    int n = std::min(results - first, 2 * lanes);
+    r.push_back({first, n, n > lanes ? 2 : 1});
   }
-  for (int p = 0; p < P; p++) {
-    for (int v = 0; v < V; v++) {
-      *(Loose*)(s.out + p * s.out_apart + v * lanes) = acc[p][v];
-    }
+  return r;
+}
+
+// evenly calls f(begin, size) for pieces of n, of at most most and nearly equal.
+template <class F> void evenly(int n, int most, F&& f) {
+  int pieces = (n + most - 1) / most;
+  for (int i = 0, begin = 0; i < pieces; i++) {
+    int size = n / pieces + (i < n % pieces);
+    f(begin, size);
+    begin += size;
   }
 }
 
-template <int J, int V> void taps(const Taps& s) {
-  constexpr int lanes = ADJ_LANES;
-  Vec acc[J][V];
-  for (int j = 0; j < J; j++) {
-    for (int v = 0; v < V; v++) {
-      acc[j][v] = Vec{};
-    }
-  }
-  for (int k = 0; k < s.images; k++) {
-    for (int r = 0; r < s.rows; r++) {
-      auto *x = s.in + k * s.in_image + r * s.in_row, *y = s.by + k * s.by_image + r * s.by_row;
-      for (int i = 0; i < s.count; i++, x += s.in_apart, y += s.by_apart) {
-        Vec b[V];
-        for (int v = 0; v < V; v++) {
-          b[v] = *(const Loose*)(y + v * lanes);
-        }
-        for (int j = 0; j < J; j++) {
-          for (int v = 0; v < V; v++) {
-            acc[j][v] += x[j] * b[v];
-          }
-        }
-      }
-    }
-  }
-  for (int j = 0; j < J; j++) {
-    for (int v = 0; v < V; v++) {
-      *(Loose*)(s.sums + j * s.sums_apart + v * lanes) += acc[j][v];
-    }
-  }
-}
-
-constexpr Tiles tiles{
-    ADJ_LANES, {12, ADJ_LANES == 16 ? 8 : 6},
-    {{pixels<1, 1>, pixels<2, 1>, pixels<3, 1>, pixels<4, 1>, pixels<5, 1>, pixels<6, 1>, pixels<7, 1>, pixels<8, 1>,
-      pixels<9, 1>, pixels<10, 1>, pixels<11, 1>, pixels<12, 1>},
-     {pixels<1, 2>, pixels<2, 2>, pixels<3, 2>, pixels<4, 2>, pixels<5, 2>, pixels<6, 2>, pixels<7, 2>, pixels<8, 2>}},
-    {{taps<1, 1>, taps<2, 1>, taps<3, 1>, taps<4, 1>, taps<5, 1>, taps<6, 1>, taps<7, 1>, taps<8, 1>,
-      taps<9, 1>, taps<10, 1>, taps<11, 1>, taps<12, 1>},
-     {taps<1, 2>, taps<2, 2>, taps<3, 2>, taps<4, 2>, taps<5, 2>, taps<6, 2>, taps<7, 2>, taps<8, 2>}}};
+} // namespace adj::cpu

@@ -123,7 +123,7 @@ array windows(const array& x, const array& w, const array& ct, const Conv& c) {
 array window_gradient(const array& x, const array& w, const array& ct, const Conv& c) {
   int outs = w.shape(0) / c.groups, ins = w.shape(-1);
   // Our kernel knows a convolution of this form and reads images and ct as they lie.
-  bool ours = c.s.device == Device::cpu && c.groups == 1 && x.dtype() != float64 && cpu::has_blas() && !cpu::all_stock();
+  bool ours = c.s.device == Device::cpu && (c.groups == 1 || x.ndim() < 5) && x.dtype() != float64 && cpu::has_blas() && !cpu::all_stock();
   for (int by : c.spread) {
     ours = ours || by != 1;
   }
@@ -143,8 +143,8 @@ array window_gradient(const array& x, const array& w, const array& ct, const Con
     g.hi[i] = (w.shape(i + 1) - 1) * c.gap[i] + (ct.shape(i + 1) - 1) * c.stride[i] + 1 -
         spread_size(x.shape(i + 1), c.spread[i]) - c.lo[i];
   }
-  auto batch = swapaxes(unflatten(x, -1, {c.groups, ins}, c.s), 0, -1, c.s); // ins, input, groups, batch
-  auto y = convolve(flatten(batch, -2, -1, c.s), swapaxes(ct, 0, -1, c.s), g);
+  auto batch = moveaxis(unflatten(x, -1, {c.groups, ins}, c.s), -2, 0, c.s); // groups, batch, input, ins
+  auto y = convolve(swapaxes(flatten(batch, 0, 1, c.s), 0, -1, c.s), swapaxes(ct, 0, -1, c.s), g);
   y = swapaxes(y, 0, -1, c.s);
   return c.flip ? mirrored(y, c.s) : y;
 }
