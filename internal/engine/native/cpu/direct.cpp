@@ -27,11 +27,8 @@ namespace {
 // A Packed holds weights in the order in which tiles read them.
 class Packed {
  public:
-  Packed(const Direct& d, const std::vector<Block>& parts) : terms_((size_t)d.taps() * d.channels) {
-    for (auto& b : parts) {
-      wide_ += b.wide();
-    }
-    data_.reset(new float[d.groups * terms_ * wide_]);
+  Packed(const Direct& d, const std::vector<Block>& parts)
+      : terms_((size_t)d.taps() * d.channels), wide_(wide(parts)), room_(d.groups * terms_ * wide_) {
     split(d.groups * parts.size(), 1, [&](size_t begin, size_t end) {
       for (size_t i = begin; i < end; i++) {
         pack(d, i / parts.size(), parts[i % parts.size()]);
@@ -39,8 +36,8 @@ class Packed {
     });
   }
   // at returns the weights from a term on of a group's block.
-  float* at(size_t group, const Block& b, size_t term) const {
-    return &data_[(group * wide_ + b.first) * terms_ + term * b.wide()];
+  float* at(size_t group, const Block& b, size_t term) {
+    return room_.data() + (group * wide_ + b.first) * terms_ + term * b.wide();
   }
 
  private:
@@ -60,8 +57,8 @@ class Packed {
     }
   }
 
-  size_t terms_, wide_ = 0;
-  std::unique_ptr<float[]> data_;
+  size_t terms_, wide_;
+  Room room_;
 };
 
 } // namespace

@@ -14,14 +14,11 @@ void Direct::gradient(const Images<const float>& ct, float* to) const {
   auto& t = tiles();
   size_t terms = (size_t)taps() * channels;
   auto all = blocks(results);
-  size_t wide = 0;
-  for (auto& b : all) {
-    wide += b.wide();
-  }
+  size_t wide = cpu::wide(all);
   // Images are shared out, as far as there is room for sums of each part, and results.
-  constexpr size_t room = 1 << 22, few = 16;
+  constexpr size_t most_sums = 1 << 22, few = 16;
   size_t size = terms * wide * groups, deep = sides[0].out;
-  size_t parts = std::min<size_t>({(size_t)batch, few, std::max<size_t>(1, room / size)});
+  size_t parts = std::min<size_t>({(size_t)batch, few, std::max<size_t>(1, most_sums / size)});
   size_t shares = std::clamp<size_t>(few / (parts * groups), 1, all.size());
   // Some rows or images at a time stay in a cache with their gradients: in the first one
   // where the sums do, too, else enough for what the sums cost to be little.
@@ -30,7 +27,8 @@ void Direct::gradient(const Images<const float>& ct, float* to) const {
   int most = std::clamp<int>(near / std::max(1, line), std::min(high, 4), high), bands = (high + most - 1) / most;
   int rows = (high + bands - 1) / bands, images = std::clamp<int>(near / ((size_t)line * high), 1, (batch + parts - 1) / parts);
 
-  std::unique_ptr<float[]> sums(new float[parts * size]());
+  Room room(parts * size);
+  auto* sums = room.data();
   double work = 2.0 * terms * results * sides[2].out * high * deep * batch / (parts * shares);
   split(parts * groups * shares, grain_of(work), [&](size_t unit, size_t units) {
     Band band(*this, rows, images);
@@ -61,7 +59,7 @@ void Direct::gradient(const Images<const float>& ct, float* to) const {
               }
             }
             Taps s{nullptr, (ptrdiff_t)band.size(), band.row(), band.step(), nullptr, ct.by[0], ct.by[2], ct.by[3],
-                   now, some, sides[2].out, nullptr, (ptrdiff_t)wide};
+                   now, some, sides[2].out, nullptr, (ptrdiff_t)wide, (size_t)image > batch * part / parts || z > 0 || first > 0};
             if (!dense) {
               y = copied.get(), s.by_apart = padded, s.by_row = (ptrdiff_t)padded * sides[2].out, s.by_image = places * padded;
             }

@@ -62,7 +62,8 @@ template <int J, int V> void taps(const Taps& s) {
   }
   for (int j = 0; j < J; j++) {
     for (int v = 0; v < V; v++) {
-      *(Loose*)(s.sums + j * s.sums_apart + v * lanes) += acc[j][v];
+      Loose* to = (Loose*)(s.sums + j * s.sums_apart + v * lanes); // auto would lose its alignment
+      *to = s.more ? (Vec)*to + acc[j][v] : acc[j][v];
     }
   }
 }

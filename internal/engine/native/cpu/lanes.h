@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "mlx/allocator.h"
+
 namespace adj::cpu {
 
 // Pixels is a tile of places side by side, apart in the input and out_apart in the
@@ -30,6 +32,7 @@ struct Taps {
   int images, rows, count;
   float* sums;
   ptrdiff_t sums_apart;
+  bool more; // is added to the sums
 };
 
 // Tiles are the kernels for one kind of processor, by the number of vectors and then of
@@ -62,6 +65,23 @@ inline std::vector<Block> blocks(int results) {
   }
   return r;
 }
+
+// wide is of how many channels blocks are, with those that fill the last vector.
+inline size_t wide(const std::vector<Block>& blocks) {
+  return blocks.back().first + blocks.back().wide();
+}
+
+// A Room is so many floats, from what memory the engine keeps.
+class Room {
+ public:
+  explicit Room(size_t n) : data_(mlx::core::allocator::malloc(n * sizeof(float))) {}
+  float* data() {
+    return static_cast<float*>(data_.buffer().raw_ptr());
+  }
+
+ private:
+  mlx::core::allocator::Data data_;
+};
 
 // evenly calls f(begin, size) for pieces of n, of at most most and nearly equal.
 template <class F> void evenly(int n, int most, F&& f) {
