@@ -41,10 +41,13 @@ Windows::Windows(const array& in, const std::vector<int>& axes) {
     list.pop_back();
   }
   at = {0};
+  Shape shape;
+  Strides strides;
   for (auto& a : list) {
     if (!a.reduced) {
       shape.push_back(a.size);
       strides.push_back(a.stride);
+      rows *= a.size, line = a.size, step = a.stride;
       continue;
     }
     runs++;
@@ -56,22 +59,7 @@ Windows::Windows(const array& in, const std::vector<int>& axes) {
     }
     at = std::move(all);
   }
-}
-
-int64_t Windows::place(size_t i) const {
-  int64_t to = 0;
-  for (size_t k = shape.size(); k-- > 0; i /= shape[k]) {
-    to += (i % shape[k]) * strides[k];
-  }
-  return to;
-}
-
-size_t Windows::rows() const {
-  size_t n = 1;
-  for (auto s : shape) {
-    n *= s;
-  }
-  return n;
+  places = {shape, strides};
 }
 
 namespace {
@@ -83,12 +71,10 @@ constexpr size_t most = 256;
 
 // lines calls f(i, place, count, step) for runs of rows whose places lie a step apart.
 template <class F> void lines(const Windows& w, F&& f) {
-  size_t rows = w.rows(), most = w.shape.empty() ? 1 : w.shape.back();
-  int64_t step = w.shape.empty() ? 0 : w.strides.back();
-  split(rows, std::max<size_t>(1, grain / (w.row * w.at.size())), [&](size_t begin, size_t end) {
+  split(w.rows, std::max<size_t>(1, grain / (w.row * w.at.size())), [&](size_t begin, size_t end) {
     for (size_t i = begin, n; i < end; i += n) {
-      n = std::min(end - i, most - i % most);
-      f(i, w.place(i), n, step);
+      n = std::min(end - i, w.line - i % w.line);
+      f(i, w.places.at(i), n, w.step);
     }
   });
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include <vector>
 
+#include "cpu/matrices.h"
 #include "ext/engine.h"
 #include "mlx/primitives.h"
 
@@ -10,15 +11,14 @@ namespace adj::cpu {
 // Windows are how the elements of an array meet in a reduction: each row of the result
 // comes from rows of the input that begin at the row's place, moved by each of at.
 struct Windows {
-  mlx::core::Shape shape; // of the axes that are kept but for those of a row
-  mlx::core::Strides strides;
+  Places places; // of the rows, of which those of a line lie a step apart
+  size_t rows = 1, line = 1;
+  int64_t step = 0;
   std::vector<int64_t> at;
   size_t row = 1; // elements, which are contiguous
   int runs = 0; // of reduced axes that lie together
 
   Windows(const mlx::core::array& in, const std::vector<int>& axes);
-  int64_t place(size_t i) const;
-  size_t rows() const;
 };
 
 // WindowsGradient shares a cotangent of a maximum or minimum over axes among the elements
