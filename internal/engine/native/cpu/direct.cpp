@@ -67,9 +67,9 @@ void Direct::convolve() const {
   auto& t = tiles();
   auto parts = blocks(results);
   Packed packed(*this, parts);
-  // Some rows at a time: few enough to stay in the first cache, and for all threads to
+  // Some rows at a time: few enough to stay in a cache, and for all threads to
   // have some.
-  constexpr int64_t near = 1 << 13, few = 16;
+  constexpr int64_t near = 1 << 14, few = 16;
   int high = sides[1].out, deep = sides[0].out;
   int64_t line = sides[2].seen(sides[2].out) * channels * sides[0].kernel, shared = ((int64_t)batch * deep * groups * high + few - 1) / few;
   int64_t fitting = std::max<int64_t>(4, (near / line - sides[1].kernel * sides[1].spread) / sides[1].step);
