@@ -139,17 +139,8 @@ void convolve(Primitive* p, const std::vector<array>& inputs, std::vector<array>
   for (int i = 0; i < rank; i++) {
     t.sides[3 - rank + i] = {t.in.shape(i + 1), out.shape(i + 1), t.weights.shape(i + 1), steps[i], low[i], spread[i], apart[i]};
   }
-  out.set_data(allocator::malloc(out.nbytes()));
-  auto sums = dtype == float32 ? out : scratch(out.shape(), s);
-  auto finish = [&](auto&& job) {
-    perform(s, [job, from = sums.data<float>(), to = out.data<char>(), n = out.size(), dtype] {
-      job();
-      if (dtype != float32) {
-        converted(to, from, n, store_kernel(dtype), 2, 4);
-      }
-    });
-  };
-  if (t.gradient()) {
+  bool gradient = t.gradient();
+  if (gradient) {
     // It lies as the weights do: results, kernel, channels.
     auto strides = out.strides();
     strides[0] = 1;
@@ -159,7 +150,19 @@ void convolve(Primitive* p, const std::vector<array>& inputs, std::vector<array>
     }
     strides[rank + 1] = by;
     out.set_data(allocator::malloc(out.nbytes()), out.size(), strides, {true, false, false});
-    sums = dtype == float32 ? out : sums;
+  } else {
+    out.set_data(allocator::malloc(out.nbytes()));
+  }
+  auto sums = dtype == float32 ? out : scratch(out.shape(), s);
+  auto finish = [&](auto&& job) {
+    perform(s, [job, from = sums.data<float>(), to = out.data<char>(), n = out.size(), dtype] {
+      job();
+      if (dtype != float32) {
+        converted(to, from, n, store_kernel(dtype), 2, 4);
+      }
+    });
+  };
+  if (gradient) {
     return finish([d = t.seen_so(), ct = t.ct(), to = sums.data<float>()] { d.gradient(ct, to); });
   }
   if (t.in.strides(-1) != 1 && t.in.shape(-1) > 1) {
