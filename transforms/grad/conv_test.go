@@ -3,6 +3,9 @@ package grad_test
 import (
 	"math"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -99,6 +102,19 @@ func TestBehaviour26_ConvolutionsInTiles(t *testing.T) {
 			require.Equal(rt, rounded(g.W), rounded(few.W), "the gradient of the window in half precision")
 		})
 	})
+}
+
+// Processors with narrower vectors have tiles of their own, which this one can run, too.
+func TestBehaviour26_ConvolutionsInNarrowTiles(t *testing.T) {
+	for _, bits := range []string{"128", "256"} {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestBehaviour26_(ConvolutionsInTiles|WindowGradients)")
+		cmd.Env = append(os.Environ(), "ADJOINT_VECTORS="+bits)
+		out, err := cmd.CombinedOutput()
+		if strings.Contains(string(out), "ADJOINT_VECTORS="+bits+":") {
+			return // the processor has no wider ones, or one form only
+		}
+		require.NoError(t, err, "%s", out)
+	}
 }
 
 // Gradients of windows for each example alone are groups of one convolution.

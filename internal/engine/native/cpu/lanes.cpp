@@ -1,12 +1,14 @@
 // adjoint:flags -O3
 #include "cpu/lanes.h"
 
+#include "ext/tiles.h"
+
 namespace adj::cpu {
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(ADJ_LEVELS)
 #define ADJ_LANES 16
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx2,fma")
+#pragma GCC target("arch=x86-64-v4")
 namespace v4 {
 #include "cpu/lane_tiles.h"
 }
@@ -14,7 +16,7 @@ namespace v4 {
 #undef ADJ_LANES
 #define ADJ_LANES 8
 #pragma GCC push_options
-#pragma GCC target("avx2,fma")
+#pragma GCC target("arch=x86-64-v3")
 namespace v3 {
 #include "cpu/lane_tiles.h"
 }
@@ -28,9 +30,9 @@ namespace base {
 #undef ADJ_LANES
 
 const Tiles& tiles() {
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-  static const Tiles& best = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("fma") ? v4::tiles
-      : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? v3::tiles : base::tiles;
+  // What chooses between kernels elsewhere asks the same, see vectors.cpp.
+#if defined(ADJ_LEVELS)
+  static const Tiles& best = __builtin_cpu_supports("x86-64-v4") ? v4::tiles : __builtin_cpu_supports("x86-64-v3") ? v3::tiles : base::tiles;
   return best;
 #else
   return base::tiles;
