@@ -12,7 +12,7 @@
 
 #include "cpu/band.h"
 #include "cpu/copy.h"
-#include "cpu/lanes.h"
+#include "cpu/registers.h"
 #include "cpu/pool.h"
 
 namespace adj::cpu {

@@ -5,7 +5,7 @@
 // by results is kept in registers while all places of a band add what they give.
 #include "cpu/band.h"
 #include "cpu/copy.h"
-#include "cpu/lanes.h"
+#include "cpu/registers.h"
 #include "cpu/pool.h"
 
 namespace adj::cpu {

@@ -1,5 +1,5 @@
 // adjoint:flags -O3
-#include "cpu/lanes.h"
+#include "cpu/registers.h"
 
 #include "ext/tiles.h"
 
@@ -10,7 +10,7 @@ namespace adj::cpu {
 #pragma GCC push_options
 #pragma GCC target("arch=x86-64-v4")
 namespace v4 {
-#include "cpu/lane_tiles.h"
+#include "cpu/register_tiles.h"
 }
 #pragma GCC pop_options
 #undef ADJ_LANES
@@ -18,14 +18,14 @@ namespace v4 {
 #pragma GCC push_options
 #pragma GCC target("arch=x86-64-v3")
 namespace v3 {
-#include "cpu/lane_tiles.h"
+#include "cpu/register_tiles.h"
 }
 #pragma GCC pop_options
 #undef ADJ_LANES
 #endif
 #define ADJ_LANES 4
 namespace base {
-#include "cpu/lane_tiles.h"
+#include "cpu/register_tiles.h"
 }
 #undef ADJ_LANES
 
