@@ -63,6 +63,33 @@ func TestReductionsOfEverySize(t *testing.T) {
 	}
 }
 
+// TestReductionsOfRowsOfEveryLength compares reductions of small whole numbers, which are exact in every dtype, on both
+// sides of each number of values that are combined together.
+func TestReductionsOfRowsOfEveryLength(t *testing.T) {
+	for _, dtype := range []core.DType{core.Float32, core.Float64, core.Float16, core.BFloat16, core.Int32} {
+		for n := 1; n < 280; n++ {
+			x := make([]float32, 3*n)
+			var sum, most, least [3]float32
+			for i := range x {
+				r := i / n
+				x[i] = float32((3*i+r)%5 - 2) // five in a row make 0
+				sum[r] += x[i]
+				if i%n == 0 {
+					most[r], least[r] = x[i], x[i]
+				}
+				most[r], least[r] = max(most[r], x[i]), min(least[r], x[i])
+			}
+			a := core.From(x, 3, n).AsType(dtype)
+			for name, c := range map[string]struct {
+				got  *core.Array
+				want [3]float32
+			}{"sum": {a.Sum(1), sum}, "max": {a.Max(1), most}, "min": {a.Min(1), least}} {
+				require.Equal(t, c.want[:], core.Data[float32](c.got.AsType(core.Float32)), "%s of %d in %v", name, n, dtype)
+			}
+		}
+	}
+}
+
 // reduce returns the sums and extremes over axes, and how many values are in each.
 func reduce(x []float64, shape [3]int, axes []int) (sum, most, least []float64, size int) {
 	var reduced [3]bool
@@ -230,7 +257,8 @@ func digests() map[string]string {
 		"sum": x.Sum(), "rows": x.Sum(1), "columns": x.Sum(0), "transposed sum": y.Sum(0), "half sum": x.AsType(core.BFloat16).Sum(),
 		"copy": x.T().Contiguous(), "joined": core.Concatenate(1, x.T(), x.T()),
 		"taken": x.Take(i[0], 0), "added": core.Zeros(core.Float32, 50, 8).ScatterAdd(i, updates, []int{0}),
-		"attention":    fast.ScaledDotProductAttentionCausal(q, q, q, 0.3),
+		"attention":  fast.ScaledDotProductAttentionCausal(q, q, q, 0.3),
+		"layer norm": fast.LayerNorm(x, x.Index(0), x.Index(1), 1e-5), "half norm": fast.RMSNorm(half, half.Index(2), 1e-5),
 		"half product": half.T().MatMul(half), "batch of half products": half.Reshape(5, 205, 300).MatMul(half.Slice(0, 0, 70).T()),
 		"float16 product": half.AsType(core.Float16).T().MatMul(half.AsType(core.Float16)),
 		"max":             x.Max(0), "softmax": x.Softmax(-1), "logsumexp": x.LogSumExp(1),

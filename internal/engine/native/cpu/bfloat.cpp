@@ -124,15 +124,27 @@ struct Job {
   int height = 1 << 10; // rows of a unit
   static constexpr int width = panels * wide; // columns of it
 
-  // Scratch is the memory of a thread.
+  // Scratch is the memory of a thread, by the vectors that are read from it.
   struct Scratch {
+    template <class T> struct alignas(64) Vector {
+      T x[64 / sizeof(T)];
+    };
+    template <class T> class Memory {
+     public:
+      explicit Memory(size_t n) : vectors_(n ? new Vector<T>[(n * sizeof(T) + 63) / 64] : nullptr) {}
+      operator T*() const {
+        return vectors_ ? vectors_[0].x : nullptr;
+      }
+
+     private:
+      std::unique_ptr<Vector<T>[]> vectors_;
+    };
     explicit Scratch(const Job& j)
-        : packed(new uint32_t[width * (deep / 2)]), rows(j.p.a.transposed ? new uint32_t[tall * (deep / 2)] : nullptr),
-          cols(j.p.b.transposed ? new uint16_t[wide * deep] : nullptr),
-          sums(new float[j.p.k > deep ? j.height * width : most * wide]) {}
-    std::unique_ptr<uint32_t[]> packed, rows;
-    std::unique_ptr<uint16_t[]> cols;
-    std::unique_ptr<float[]> sums;
+        : packed(width * (deep / 2)), rows(j.p.a.transposed ? tall * (deep / 2) : 0),
+          cols(j.p.b.transposed ? wide * deep : 0), sums(j.p.k > deep ? j.height * width : most * wide) {}
+    Memory<uint32_t> packed, rows;
+    Memory<uint16_t> cols;
+    Memory<float> sums;
   };
 
   void operator()() {
@@ -157,16 +169,17 @@ struct Job {
 
   void unit(size_t i, int row, int col, Scratch& s) const {
     int rows = std::min(height, p.m - row), cols = std::min(width, p.n - col);
+    int stack = s.rows ? tall : tall / most * most;
     for (int d = 0; d < p.k; d += deep) {
       int depth = std::min(deep, p.k - d);
       for (int j = 0; j < cols; j += wide) {
-        panel(i, d, depth, col + j, std::min(wide, cols - j), s.packed.get() + j * (deep / 2), s);
+        panel(i, d, depth, col + j, std::min(wide, cols - j), s.packed + j * (deep / 2), s);
       }
-      for (int top = 0; top < rows; top += tall) {
-        int high = std::min(tall, rows - top);
+      for (int top = 0; top < rows; top += stack) {
+        int high = std::min(stack, rows - top);
         auto* a = reinterpret_cast<const uint16_t*>(p.a.at(i)) + (row + top) * p.a.by_row + d * p.a.by_col;
         for (int r = 0; s.rows && r < high; r += wide) {
-          pack(s.rows.get() + r * (deep / 2), a + r * p.a.by_row, p.a.by_col, depth, std::min(wide, high - r));
+          pack(s.rows + r * (deep / 2), a + r * p.a.by_row, p.a.by_col, depth, std::min(wide, high - r));
         }
         for (int j = 0; j < cols; j += wide) {
           for (int r = 0, some; r < high; r += some) {
@@ -175,11 +188,11 @@ struct Job {
             ptrdiff_t by_row = p.a.by_row, by_pair = 2;
             if (s.rows) {
               some = std::min(some, wide - r % wide);
-              x = reinterpret_cast<const uint16_t*>(s.rows.get() + r / wide * wide * (deep / 2) + r % wide);
+              x = reinterpret_cast<const uint16_t*>(s.rows + r / wide * wide * (deep / 2) + r % wide);
               by_row = 2, by_pair = 2 * wide;
             }
-            auto* sums = s.sums.get() + (p.k > deep ? (top + r) * width + j * some : 0);
-            multiply_rows[some - 1](sums, x, by_row, by_pair, s.packed.get() + j * (deep / 2), depth, d == 0);
+            auto* sums = s.sums + (p.k > deep ? (top + r) * width + j * some : 0);
+            multiply_rows[some - 1](sums, x, by_row, by_pair, s.packed + j * (deep / 2), depth, d == 0);
             if (d + depth == p.k) {
               finish(i, row + top + r, some, col + j, std::min(wide, cols - j), sums);
             }
@@ -197,8 +210,8 @@ struct Job {
       return;
     }
     if (s.cols) {
-      copy(s.cols.get(), {cols, 1}, b, {by_row, by_col}, {rows, cols}, 2);
-      b = s.cols.get(), by_row = cols;
+      copy(s.cols, {cols, 1}, b, {by_row, by_col}, {rows, cols}, 2);
+      b = s.cols, by_row = cols;
     }
     pack(to, b, by_row, rows, cols);
   }

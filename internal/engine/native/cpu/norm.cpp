@@ -12,7 +12,9 @@
 
 #include "cpu/copy.h"
 #include "cpu/eager.h"
+#include "cpu/lanes.h"
 #include "cpu/pool.h"
+#include "ext/arithmetic.h"
 #include "ext/bindings.h"
 #include "ext/tiles.h"
 #include "mlx/fast.h"
@@ -25,53 +27,49 @@ using namespace mlx::core;
 
 namespace {
 
-template <class T> ADJ_CLONES void widen(float* to, const T* x, size_t n) {
-  ADJ_LOOP
-  for (size_t i = 0; i < n; i++) {
-    to[i] = float(x[i]);
-  }
-}
+using tiles::arithmetic::Add;
 
-ADJ_CLONES void shift(float* x, float by, size_t n) {
-  ADJ_LOOP
-  for (size_t i = 0; i < n; i++) {
-    x[i] -= by;
-  }
-}
-
-ADJ_CLONES void squares(float* to, const float* x, size_t n) {
-  ADJ_LOOP
-  for (size_t i = 0; i < n; i++) {
-    to[i] = x[i] * x[i];
-  }
-}
-
-template <class T> ADJ_CLONES void scaled(T* to, const float* x, float by, size_t n) {
-  ADJ_LOOP
-  for (size_t i = 0; i < n; i++) {
-    to[i] = T(x[i] * by);
-  }
-}
-
-template <class T> ADJ_CLONES void times(T* to, const T* w, size_t n) {
-  ADJ_LOOP
-  for (size_t i = 0; i < n; i++) {
-    to[i] = T(float(to[i]) * float(w[i]));
-  }
-}
-
-template <class T> ADJ_CLONES void plus(T* to, const T* b, size_t n) {
-  ADJ_LOOP
-  for (size_t i = 0; i < n; i++) {
-    to[i] = T(float(to[i]) + float(b[i]));
-  }
-}
-
-float sum(const float* x, size_t n) {
+float total(const float* x, size_t n) {
   static const auto fold = fold_kernel("Sum", float32);
-  float total;
-  fold(&total, x, nullptr, 1, n);
-  return total;
+  float all;
+  fold(&all, x, nullptr, 1, n);
+  return all;
+}
+
+// sum adds up n values as a reduction does.
+template <class T> ADJ_CLONES float sum_run(const T* x, size_t n) {
+  return combined<Add, float>(n, [=](size_t i) { return float(x[i]); }, [=](size_t i) { fetch_ahead(x + i); });
+}
+template <class T> float sum(const T* x, size_t n) {
+  return by_blocks<float>(n, [=](size_t begin, size_t some) { return sum_run(x + begin, some); }, total);
+}
+
+// squares adds up the squares of what n values differ by from their mean.
+template <class T> ADJ_CLONES float squares_run(const T* x, float mean, size_t n) {
+  auto at = [=](size_t i) {
+    float d = float(x[i]) - mean;
+    return d * d;
+  };
+  return combined<Add, float>(n, at, [](size_t) {});
+}
+template <class T> float squares(const T* x, float mean, size_t n) {
+  return by_blocks<float>(n, [=](size_t begin, size_t some) { return squares_run(x + begin, mean, some); }, total);
+}
+
+// scaled writes a row, centred, scaled, and with weights and biases, where there are.
+template <class T, bool weighted, bool biased>
+ADJ_CLONES void scaled(T* to, const T* x, const T* w, const T* b, float mean, float by, size_t n) {
+  ADJ_LOOP
+  for (size_t i = 0; i < n; i++) {
+    T y = T((float(x[i]) - mean) * by);
+    if constexpr (weighted) {
+      y = T(float(y) * float(w[i]));
+    }
+    if constexpr (biased) {
+      y = T(float(y) + float(b[i]));
+    }
+    to[i] = y;
+  }
 }
 
 // A Job is what one evaluation computes; w and b may be null.
@@ -95,24 +93,15 @@ struct Job {
 
   template <class T> void all() const {
     constexpr size_t grain = 1 << 13;
+    auto *weights = reinterpret_cast<const T*>(w), *biases = reinterpret_cast<const T*>(b);
+    auto write = w ? (b ? scaled<T, true, true> : scaled<T, true, false>)
+                   : (b ? scaled<T, false, true> : scaled<T, false, false>);
     split(rows, std::max<size_t>(1, grain / n), [&](size_t begin, size_t end) {
-      std::unique_ptr<float[]> memory(new float[2 * n]);
-      auto *row = memory.get(), *square = row + n;
       float each = 1.0f / n;
       for (size_t r = begin; r < end; r++) {
-        auto* y = reinterpret_cast<T*>(out) + r * n;
-        widen(row, reinterpret_cast<const T*>(x) + r * n, n);
-        if (centred) {
-          shift(row, sum(row, n) * each, n);
-        }
-        squares(square, row, n);
-        scaled(y, row, 1 / std::sqrt(sum(square, n) * each + eps), n);
-        if (w) {
-          times(y, reinterpret_cast<const T*>(w), n);
-        }
-        if (b) {
-          plus(y, reinterpret_cast<const T*>(b), n);
-        }
+        auto* row = reinterpret_cast<const T*>(x) + r * n;
+        float mean = centred ? sum(row, n) * each : 0;
+        write(reinterpret_cast<T*>(out) + r * n, row, weights, biases, mean, 1 / std::sqrt(squares(row, mean, n) * each + eps), n);
       }
     });
   }

@@ -5,12 +5,11 @@
 // number of threads. Half precision is added up in float32.
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <memory>
 #include <type_traits>
-#include <utility>
 
 #include "cpu/eager.h"
+#include "cpu/lanes.h"
 #include "cpu/matrices.h"
 #include "cpu/pool.h"
 #include "cpu/task.h"
@@ -35,83 +34,18 @@ struct ProdOf {
 using MaxOf = tiles::arithmetic::Maximum;
 using MinOf = tiles::arithmetic::Minimum;
 
-#define ALWAYS inline __attribute__((always_inline))
-
 // Wide is what values of T are combined in.
 template <class T> using Wide = std::conditional_t<
     std::is_same_v<T, float16_t> || std::is_same_v<T, bfloat16_t>, float, T>;
 
-// A run of values is combined in so many lanes, and a long one run by run.
-constexpr size_t lanes = 64, block = 4096;
-
-// A Vector of values of W is combined by halves, each below the other one first: from
-// memory a half would have to wait for the whole to be there.
-template <class W> struct Vector {
-  static constexpr size_t n = 16;
-  using Index = std::conditional_t<sizeof(W) == 8, int64_t, int32_t>;
-  using V __attribute__((vector_size(n * sizeof(W)))) = W;
-  using I __attribute__((vector_size(n * sizeof(W)))) = Index;
-
-  template <size_t by, size_t... i> static ALWAYS V lower(V v, std::index_sequence<i...>) {
-#if defined(__clang__)
-    return __builtin_shufflevector(v, v, ((i + by) % n)...);
-#else
-    return __builtin_shuffle(v, I{Index((i + by) % n)...});
-#endif
-  }
-  template <class Op> static ALWAYS V both(V a, V b) {
-    W x[n], y[n];
-    std::memcpy(x, &a, sizeof a);
-    std::memcpy(y, &b, sizeof b);
-    ADJ_LOOP
-    for (size_t l = 0; l < n; l++) {
-      x[l] = Op::f(x[l], y[l]);
-    }
-    std::memcpy(&a, x, sizeof a);
-    return a;
-  }
-  template <class Op> static ALWAYS W whole(const W* x) {
-    constexpr auto all = std::make_index_sequence<n>();
-    V part[lanes / n];
-    std::memcpy(part, x, sizeof part);
-    static_assert(lanes == 4 * n);
-    V v = both<Op>(both<Op>(part[0], part[2]), both<Op>(part[1], part[3]));
-    v = both<Op>(v, lower<8>(v, all));
-    v = both<Op>(v, lower<4>(v, all));
-    v = both<Op>(v, lower<2>(v, all));
-    v = both<Op>(v, lower<1>(v, all));
-    return v[0];
-  }
-};
-
 // run combines n values. What is far comes from memory, before it is needed.
 template <class Op, class T, bool far = false> ADJ_CLONES Wide<T> run(const T* x, size_t n) {
   using W = Wide<T>;
-  constexpr size_t ahead = 2048, line = 64; // bytes
-  size_t i = 0;
-  W r = W(x[0]);
-  if (n >= 2 * lanes) {
-    alignas(64) W acc[lanes];
-    for (size_t l = 0; l < lanes; l++) {
-      acc[l] = W(x[l]);
+  return combined<Op, W>(n, [=](size_t i) { return W(x[i]); }, [=](size_t i) {
+    if constexpr (far) {
+      fetch_ahead(x + i);
     }
-    for (i = lanes; i + lanes <= n; i += lanes) {
-      for (size_t b = 0; far && b < lanes * sizeof(T); b += line) {
-        __builtin_prefetch(reinterpret_cast<const char*>(x + i) + ahead + b);
-      }
-      ADJ_LOOP
-      for (size_t l = 0; l < lanes; l++) {
-        acc[l] = Op::f(acc[l], W(x[i + l]));
-      }
-    }
-    r = Vector<W>::template whole<Op>(acc);
-  } else {
-    i = 1;
-  }
-  for (; i < n; i++) {
-    r = Op::f(r, W(x[i]));
-  }
-  return r;
+  });
 }
 
 // onto combines the n values of each of count rows with out.
@@ -191,14 +125,7 @@ constexpr size_t grain = 1 << 15;
 
 // whole combines n values, a long run of them block by block.
 template <class Op, bool far, class T> T whole(const T* x, size_t n) {
-  if (n <= block) {
-    return run<Op, T, far>(x, n);
-  }
-  std::vector<T> part((n + block - 1) / block);
-  for (size_t i = 0; i < part.size(); i++) {
-    part[i] = run<Op, T, far>(x + i * block, std::min(block, n - i * block));
-  }
-  return run<Op>(part.data(), part.size());
+  return by_blocks<T>(n, [=](size_t begin, size_t some) { return run<Op, T, far>(x + begin, some); }, run<Op, T>);
 }
 
 template <class Op, class T> void rows(const Plan& p, const T* x, T* out) {
