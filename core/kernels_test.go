@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,6 +120,75 @@ func reduce(x []float64, shape [3]int, axes []int) (sum, most, least []float64, 
 	return sum, most, least, len(x) / kept
 }
 
+// TestReductionsOfWindows reduces axes that do not lie together, as pooling does, of
+// every dtype, and compares with loops.
+func TestReductionsOfWindows(t *testing.T) {
+	for _, c := range []struct {
+		shape, axes []int
+	}{
+		{[]int{3, 4, 2, 5, 2, 16}, []int{2, 4}}, {[]int{2, 3, 3, 4, 3, 5}, []int{2, 4}}, {[]int{2, 5, 3, 70, 1, 130}, []int{0, 2}},
+		{[]int{2, 3, 2, 3, 2, 3, 2, 7}, []int{2, 4, 6}}, {[]int{40, 2, 50, 2, 33}, []int{1, 3}}, {[]int{4, 3, 4, 1}, []int{0, 2}},
+		{[]int{17, 3, 19, 6}, []int{0, 2}},
+	} {
+		n := 1
+		for _, d := range c.shape {
+			n *= d
+		}
+		x := make([]float64, n)
+		for i := range x {
+			x[i] = float64(i*7919%17 - 8)
+		}
+		ones := make([]float64, n) // 1 or 2, seldom
+		for i := range ones {
+			ones[i] = 1 + float64(i*31%101/100)
+		}
+		sum, most, least, hits, prod := map[int]float64{}, map[int]float64{}, map[int]float64{}, map[int]float64{}, map[int]float64{}
+		for i, v := range x {
+			to, rest := 0, i
+			at := make([]int, len(c.shape))
+			for k := len(c.shape) - 1; k >= 0; k-- {
+				at[k] = rest % c.shape[k]
+				rest /= c.shape[k]
+			}
+			for k, d := range c.shape {
+				if !slices.Contains(c.axes, k) {
+					to = to*d + at[k]
+				}
+			}
+			if _, ok := sum[to]; !ok {
+				most[to], least[to], prod[to] = v, v, 1
+			}
+			sum[to] += v
+			prod[to] *= ones[i]
+			most[to], least[to] = max(most[to], v), min(least[to], v)
+			if v > 0 {
+				hits[to]++
+			}
+		}
+		equal := func(want map[int]float64, got *core.Array, what string) {
+			t.Helper()
+			values := core.Data[float64](got.AsType(core.Float64))
+			require.Len(t, values, len(sum))
+			for i, v := range values {
+				require.Equal(t, want[i], v, "%s %v", what, c)
+			}
+		}
+		wide := core.From(x, c.shape...)
+		equal(hits, wide.GreaterScalar(0).Sum(c.axes...), "hits")
+		for _, d := range []core.DType{core.Float32, core.Float64, core.Float16, core.BFloat16, core.Int32, core.Int64} {
+			a := wide.AsType(d)
+			what := d.String()
+			equal(most, a.Max(c.axes...), what)
+			equal(least, a.Min(c.axes...), what)
+			equal(most, a.SwapAxes(0, 1).Contiguous().SwapAxes(0, 1).Max(c.axes...), what)
+			if n/len(sum) <= 60 { // else half precision rounds
+				equal(sum, a.Sum(c.axes...), what)
+				equal(prod, core.From(ones, c.shape...).AsType(d).Prod(c.axes...), what)
+			}
+		}
+	}
+}
+
 // TestSoftmaxOfEverySize compares softmax and logsumexp with ones in float64.
 func TestSoftmaxOfEverySize(t *testing.T) {
 	for _, shape := range [][2]int{{1, 1}, {3, 64}, {2, 127}, {5, 129}, {1, 5000}, {300, 1000}, {4, 1}} {
@@ -178,6 +248,9 @@ func digests() map[string]string {
 	updates := x.Slice(1, 0, 32).Reshape(-1).Slice(0, 0, 3000*8).Reshape(3000, 1, 8)
 	y := x.T().Mul(x.T().Tanh())
 	half := x.Slice(1, 0, 300).AsType(core.BFloat16)
+	images, weights := x.Slice(1, 0, 1024).Slice(0, 0, 1020).Reshape(5, 51, 64, 64), x.Slice(0, 0, 27).Reshape(-1).Slice(0, 0, 48*9*64).Reshape(48, 3, 3, 64)
+	one := [2]int{1, 1}
+	conv := images.Conv2d(weights, one, one, one, 1)
 	out := map[string]string{}
 	for name, a := range map[string]*core.Array{
 		"exp": x.Exp(), "transposed": y, "where": core.Where(x.Greater(y.T()), x, y.T()), "half": x.AsType(core.Float16).Sigmoid(),
@@ -189,6 +262,8 @@ func digests() map[string]string {
 		"half product": half.T().MatMul(half), "batch of half products": half.Reshape(5, 205, 300).MatMul(half.Slice(0, 0, 70).T()),
 		"float16 product": half.AsType(core.Float16).T().MatMul(half.AsType(core.Float16)),
 		"max":             x.Max(0), "softmax": x.Softmax(-1), "logsumexp": x.LogSumExp(1),
+		"convolution": conv, "gradient of weights": images.SwapAxes(0, 3).Conv2d(conv.SwapAxes(0, 3), one, one, one, 1),
+		"windows": images.Slice(1, 0, 50).Reshape(5, 25, 2, 32, 2, 64).Max(2, 4),
 	} {
 		h := fnv.New64a()
 		h.Write(a.Bytes())

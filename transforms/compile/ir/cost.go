@@ -103,6 +103,7 @@ var families = []family{
 	{flop: elements(1), needs: 1, names: []string{
 		"And", "ArgReduce", "CumLogAddExp", "CumMax", "CumMin", "CumProd", "CumSum", "Max", "Min", "Or", "Prod", "Sum",
 	}},
+	{flop: elements(3), needs: 1, names: []string{"WindowsGradient"}},
 	{flop: elements(4), needs: 1, names: []string{"LogSumExp"}},
 	{flop: elements(5), needs: 1, names: []string{"Softmax"}},
 	{flop: elements(8), needs: 1, names: []string{"CrossEntropy", "CrossEntropyVJP", "LayerNorm", "LayerNormVJP", "RMSNorm", "RMSNormVJP", "RoPE"}},

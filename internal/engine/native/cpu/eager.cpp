@@ -98,6 +98,7 @@ void init() {
   take_random();
   take_reductions();
   take_sorting();
+  take_windows(); // before reductions, which it leaves the others to
 }
 
 } // namespace adj::cpu

@@ -53,5 +53,6 @@ void take_products();
 void take_random();
 void take_reductions();
 void take_sorting();
+void take_windows();
 
 } // namespace adj::cpu

@@ -272,6 +272,9 @@ Optimised optimise(const Graph& recorded, bool simplify, bool group) {
   auto graph = simplify ? sweep(merge(recorded, &merged), &dead) : recorded;
   // What was merged is now needed by nothing.
   Optimised o{std::move(graph), {}, {}, merged, dead - merged};
+  if (simplify) {
+    o.graph = pooled(o.graph);
+  }
   if (group) {
     o.graph = fuse(stepwise(o.graph), o.groups, o.unfused);
   }

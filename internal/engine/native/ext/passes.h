@@ -37,6 +37,8 @@ bool program_entry(uint64_t program, uint64_t tag, const Graph** recorded, const
 Graph merge(const Graph& g, size_t* merged);
 // sweep leaves out nodes and constants that no output needs, and counts the nodes.
 Graph sweep(const Graph& g, size_t* dead);
+// pooled makes one node of what the gradient of an extreme over windows consists of.
+Graph pooled(const Graph& g);
 // fuse makes one node of each set of elementwise nodes that may be computed
 // together.
 Graph fuse(const Graph& g, std::vector<Group>& groups, std::vector<Unfused>& unfused);

@@ -8,6 +8,8 @@
 // gradients are convolutions again. Paddings may be negative here.
 #include <numeric>
 
+#include "cpu/blas.h"
+#include "cpu/eager.h"
 #include "ext/rules.h"
 #include "mlxc/crop.h"
 
@@ -120,11 +122,12 @@ array windows(const array& x, const array& w, const array& ct, const Conv& c) {
 
 array window_gradient(const array& x, const array& w, const array& ct, const Conv& c) {
   int outs = w.shape(0) / c.groups, ins = w.shape(-1);
-  bool spread = false;
+  // Our kernel knows a convolution of this form and reads images and ct as they lie.
+  bool ours = c.s.device == Device::cpu && (c.groups == 1 || x.ndim() < 5) && x.dtype() != float64 && cpu::has_blas() && !cpu::all_stock();
   for (int by : c.spread) {
-    spread = spread || by != 1;
+    ours = ours || by != 1;
   }
-  if (!spread) {
+  if (!ours) {
     // One product of matrices per group: results × channels.
     auto seen = windows(x, w, ct, c);
     int area = w.size() / w.shape(0) / std::max(ins, 1), places = ct.size() / std::max(ct.shape(-1), 1);
@@ -140,8 +143,8 @@ array window_gradient(const array& x, const array& w, const array& ct, const Con
     g.hi[i] = (w.shape(i + 1) - 1) * c.gap[i] + (ct.shape(i + 1) - 1) * c.stride[i] + 1 -
         spread_size(x.shape(i + 1), c.spread[i]) - c.lo[i];
   }
-  auto batch = swapaxes(unflatten(x, -1, {c.groups, ins}, c.s), 0, -1, c.s); // ins, input, groups, batch
-  auto y = convolve(flatten(batch, -2, -1, c.s), swapaxes(ct, 0, -1, c.s), g);
+  auto batch = moveaxis(unflatten(x, -1, {c.groups, ins}, c.s), -2, 0, c.s); // groups, batch, input, ins
+  auto y = convolve(swapaxes(flatten(batch, 0, 1, c.s), 0, -1, c.s), swapaxes(ct, 0, -1, c.s), g);
   y = swapaxes(y, 0, -1, c.s);
   return c.flip ? mirrored(y, c.s) : y;
 }
