@@ -197,3 +197,24 @@ func TestGroupsAreChosen(t *testing.T) {
 		require.Equal(t, 2, products, "the value, and the gradient of the weights")
 	})
 }
+
+// What is repeated along the first axis is the same in every tile, whether it fits them or not.
+func TestRepeatedInputsOfLargeGroups(t *testing.T) {
+	for _, n := range []int{1, 16, 31, 32, 48, 96, 250, 256, 1000, 1024, 3000} {
+		rows := 200000/n + 3
+		x := random.Normal(random.Key(uint64(n)), core.Float32, rows, n)
+		b, c := random.Normal(random.Key(1), core.Float32, n), random.Normal(random.Key(2), core.Float32, n)
+		half := c.AsType(core.Float16)
+		f := func(x, b, c, half arr) arr {
+			return x.Mul(b).Add(c).Sigmoid().Mul(half.AsType(core.Float32)).Sub(b.Square())
+		}
+		want, got := f(x, b, c, half), compile.Of(f).Call(x, b, c, half)
+		require.Equal(t, floats(want), floats(got), n)
+		// Columns of one value for each row, and a part of a row that begins within it.
+		col := random.Normal(random.Key(3), core.Float32, rows, 1)
+		part := b.Slice(0, 0, n/2+1)
+		g := func(x, col, part arr) arr { return x.Mul(col).Add(part.Exp()).Mul(col) }
+		xs := x.Slice(1, n-(n/2+1), n)
+		require.Equal(t, floats(g(xs, col, part)), floats(compile.Of(g).Call(xs, col, part)), n)
+	}
+}

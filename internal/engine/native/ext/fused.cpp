@@ -58,6 +58,11 @@ class Cursor {
     at_.resize(shape_.size());
   }
 
+  // period is after how many elements the same come again, 0 if that is not so.
+  size_t period() const {
+    return shape_.size() == 2 && stride_[0] == 0 ? shape_[1] : 0;
+  }
+
   // seek goes to an element.
   void seek(size_t element) {
     loc_ = 0;
@@ -131,6 +136,13 @@ struct Run {
     // A thread is worth waking for about 10 µs of work.
     constexpr size_t least = 1 << 17;
     size_t tile = std::max<size_t>(1, t.tile / t.row());
+    // What comes again after some vectors is read once for all tiles, if it fits them.
+    constexpr size_t vector = 16;
+    for (auto& [p, cursor] : read) {
+      if (size_t period = cursor.period(); period > 0 && period % vector == 0 && t.row() == 1 && period <= tile) {
+        tile -= tile % period;
+      }
+    }
     size_t grain = (least / (8 + 4 * t.steps.size()) / (tile * t.row()) + 1) * tile;
     cpu::split(rows, grain, [&](size_t begin, size_t end) { range(begin, end, std::min(tile, end - begin)); });
   }
@@ -177,7 +189,10 @@ struct Run {
         }
       }
       for (auto& [p, cursor] : cursors) {
-        cursor.read(at[p], n * per(p));
+        size_t period = cursor.period();
+        if (start == begin || period == 0 || tile * per(p) % period != 0) {
+          cursor.read(at[p], n * per(p));
+        }
       }
       for (auto& s : t.steps) {
         if (s.run) {
