@@ -84,19 +84,20 @@ func TestConvolutionsOfEveryKind(t *testing.T) {
 		a := core.From(x, c.batch, c.high, c.wide, c.channels)
 		b := core.From(w, c.results, c.kernel[0], c.kernel[1], c.channels/c.groups)
 		want := c.convolve(x, w)
-		check := func(a, b *core.Array, want []float64, bound float64) {
+		check := func(a, b *core.Array, want []float64, bound, term float64) {
 			t.Helper()
 			got := a.ConvGeneral(b, c.step[:], c.low[:], c.end[:], c.spread[:], c.apart[:], c.groups, c.flip)
 			require.Equal(t, []int{c.batch, c.out(0), c.out(1), c.results}, got.Shape(), at)
-			values := core.Data[float32](got.AsType(core.Float32))
+			values := core.Data[float64](got.AsType(core.Float64))
 			for i, v := range want {
-				require.InDelta(t, v, values[i], bound*(1+max(v, -v))+2e-6*float64(len(w)/c.results), at)
+				require.InDelta(t, v, values[i], bound*(1+max(v, -v))+term*float64(len(w)/c.results), at)
 			}
 		}
-		check(a, b, want, 1e-6)
-		check(a.Transpose(3, 1, 0, 2).Contiguous().Transpose(2, 1, 3, 0), b.SwapAxes(1, 3).Contiguous().SwapAxes(1, 3), want, 1e-6)
+		check(a, b, want, 1e-6, 2e-6)
+		check(a.Transpose(3, 1, 0, 2).Contiguous().Transpose(2, 1, 3, 0), b.SwapAxes(1, 3).Contiguous().SwapAxes(1, 3), want, 1e-6, 2e-6)
+		check(a.AsType(core.Float64), b.AsType(core.Float64), want, 1e-13, 1e-13)
 		a, b = a.AsType(core.BFloat16), b.AsType(core.BFloat16)
 		half := c.convolve(core.Data[float32](a.AsType(core.Float32)), core.Data[float32](b.AsType(core.Float32)))
-		check(a, b, half, 0x1p-8)
+		check(a, b, half, 0x1p-8, 2e-6)
 	}
 }

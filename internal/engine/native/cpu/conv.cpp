@@ -6,6 +6,7 @@
 #include "cpu/blas.h"
 #include "cpu/copy.h"
 #include "cpu/direct.h"
+#include "cpu/doubles.h"
 #include "cpu/eager.h"
 #include "cpu/patches.h"
 #include "cpu/pool.h"
@@ -126,19 +127,30 @@ struct Task {
 void convolve(Primitive* p, const std::vector<array>& inputs, std::vector<array>& outputs) {
   auto& out = outputs[0];
   auto dtype = out.dtype();
-  bool known = dtype == float32 || dtype == float16 || dtype == bfloat16;
+  auto& c = static_cast<Convolution&>(*p);
+  // MLX rounds the products of these to float32, or has none.
+  bool doubles = dtype == float64;
+  bool known = (has_blas() && (dtype == float32 || dtype == float16 || dtype == bfloat16)) || doubles;
   auto rank = (int)out.ndim() - 2;
-  if (!known || !has_blas() || rank < 1 || rank > 3 || out.size() == 0 || inputs[0].size() == 0 || inputs[1].size() == 0 ||
+  if (!known || rank < 1 || rank > 3 || out.size() == 0 || inputs[0].size() == 0 || inputs[1].size() == 0 ||
       inputs[0].dtype() != dtype || inputs[1].dtype() != dtype) {
     stock(p, inputs, outputs);
     return;
   }
   auto s = p->stream();
-  auto [steps, low, high, spread, apart, groups, flip] = static_cast<Convolution*>(p)->state();
-  Task t{wide(inputs[0], s), wide(inputs[1], s), {}, rank, groups, flip};
+  auto [steps, low, high, spread, apart, groups, flip] = c.state();
+  std::array<Side, 3> sides;
   for (int i = 0; i < rank; i++) {
-    t.sides[3 - rank + i] = {t.in.shape(i + 1), out.shape(i + 1), t.weights.shape(i + 1), steps[i], low[i], spread[i], apart[i]};
+    sides[3 - rank + i] = {
+        inputs[0].shape(i + 1), out.shape(i + 1), inputs[1].shape(i + 1), steps[i], low[i], spread[i], apart[i]};
   }
+  if (doubles) {
+    auto in = dense(inputs[0], s), weights = dense(inputs[1], s);
+    out.set_data(allocator::malloc(out.nbytes()));
+    return perform(s, Doubles{sides, in.shape(0), in.shape(-1), out.shape(-1), groups, flip, in.data<double>(),
+                              weights.data<double>(), out.data<double>()});
+  }
+  Task t{wide(inputs[0], s), wide(inputs[1], s), sides, rank, groups, flip};
   bool gradient = t.gradient();
   if (gradient) {
     // It lies as the weights do: results, kernel, channels.
