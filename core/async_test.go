@@ -3,6 +3,7 @@ package core_test
 import (
 	"errors"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,6 +11,7 @@ import (
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/core/mlxio"
 	"github.com/adjoint-go/adjoint/transforms/compile"
+	"github.com/adjoint-go/adjoint/transforms/flow"
 	"github.com/adjoint-go/adjoint/transforms/grad"
 	"github.com/adjoint-go/adjoint/transforms/vmap"
 )
@@ -166,4 +168,25 @@ func TestMemoryOfAsyncEvals(t *testing.T) {
 	drain()
 	require.LessOrEqual(t, core.Memory().Active, before+1<<10)
 	require.Less(t, core.Memory().Peak-before, 64*4*large, "some steps at a time, not all")
+}
+
+// The body of a scan is made ready by who asks for the evaluation, while others trace.
+func TestAsyncEvalOfLoops(t *testing.T) {
+	x := core.Full(core.Float32, 0.5, 64, large/32)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range 20 {
+				step := func(s, x *core.Array) (*core.Array, *core.Array) {
+					s = s.Add(x.Sub(x)).AddScalar(float64(i % 3))
+					return s, s
+				}
+				s, ys := flow.Scan(step, x.Index(0), x)
+				core.AsyncEval(s, ys)
+				compile.Of(func(x *core.Array) *core.Array { return x.Exp().Mul(x).AddScalar(float64(i)) }).Call(x.Index(1)).Eval()
+				require.InDelta(t, 0.5+float64(i%3)*64, core.Data[float32](s)[7], 1e-3)
+			}
+		})
+	}
+	wg.Wait()
 }

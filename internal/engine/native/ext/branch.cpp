@@ -37,6 +37,10 @@ class Branch : public Own {
     return input > 0;
   }
 
+  void prepare() override {
+    yes_->prepare();
+    no_->prepare();
+  }
   void eval_cpu(const Arrays& inputs, Arrays& outputs) override {
     if (!settle(stream())) {
       return;

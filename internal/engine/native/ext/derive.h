@@ -21,6 +21,9 @@ class Own : public mlx::core::Primitive {
   virtual std::vector<array> pull(
       const std::vector<array>& primals, const std::vector<std::optional<array>>& cotangents,
       const std::vector<int>& argnums, const std::vector<array>& outputs);
+  // prepare makes what evaluating needs besides memory. That is not the business of the
+  // queue's thread, which does not hold the engine's lock.
+  virtual void prepare() {}
   // plain is what it computes in operations of MLX's alone, for a file that MLX
   // reads. repeat repeats a recorded function so. It fails where there are none.
   using Repeat = std::function<std::vector<array>(const Graph&, const std::vector<array>&)>;

@@ -124,6 +124,8 @@ class Graph {
   // or scheduled on the stream of its primitives. It is meant for primitives that are
   // being evaluated themselves. After a failure it returns nothing.
   std::vector<array> evaluate(std::vector<array> in) const;
+  // prepare makes the fused form, which evaluate does where it is not there.
+  void prepare() const;
   // only says whether all primitives are on a stream.
   bool only(const Stream& s) const;
 
@@ -131,7 +133,7 @@ class Graph {
   std::string user(uint32_t slot) const;
   std::vector<array> evaluate_as_it_is(std::vector<array> in) const;
 
-  mutable std::shared_ptr<const Graph> fused_; // made by the first evaluate
+  mutable std::shared_ptr<const Graph> fused_; // made by prepare
   // Slots: the inputs, the constants, then the results of the nodes in order.
   std::vector<Spec> inputs_;
   size_t slots_ = 0;

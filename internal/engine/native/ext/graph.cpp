@@ -216,10 +216,20 @@ bool Graph::only(const Stream& s) const {
       nodes_.begin(), nodes_.end(), [&](const Node& n) { return n.primitive->stream() == s; });
 }
 
-std::vector<array> Graph::evaluate(std::vector<array> in) const {
-  if (!fused_) {
-    fused_ = std::make_shared<const Graph>(optimise(*this, true, true).graph);
+void Graph::prepare() const {
+  if (fused_) {
+    return;
   }
+  fused_ = std::make_shared<const Graph>(optimise(*this, true, true).graph);
+  for (auto& n : fused_->nodes_) {
+    if (auto* own = dynamic_cast<Own*>(n.primitive.get())) {
+      own->prepare();
+    }
+  }
+}
+
+std::vector<array> Graph::evaluate(std::vector<array> in) const {
+  prepare();
   return fused_->evaluate_as_it_is(std::move(in));
 }
 

@@ -105,8 +105,7 @@ void inline_init() {
        reinterpret_cast<void*>(&signal)},
   };
   bind(bindings);
-  hooked = bindings[0].found > 0 && bindings[1].found > 0;
-  later_init();
+  hooked = bindings[0].found > 0 && bindings[1].found > 0 && later_init();
 }
 
 #else

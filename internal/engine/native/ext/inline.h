@@ -37,6 +37,7 @@ bool later(std::vector<mlx::core::array>& tape);
 void settle_later();
 void settle_failed();
 
-void later_init();
+// later_init says whether all that must wait for the queue will.
+bool later_init();
 
 } // namespace adj

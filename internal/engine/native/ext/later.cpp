@@ -12,6 +12,7 @@
 #include <mutex>
 
 #include "ext/bindings.h"
+#include "ext/derive.h"
 #include "ext/inline.h"
 #include "mlx/event.h"
 #include "mlx/scheduler.h"
@@ -116,6 +117,12 @@ bool later(std::vector<array>& tape) {
   t->works.reserve(tape.size());
   for (auto& entry : tape) {
     array a = std::move(entry);
+    // MLX's own primitives need nothing.
+    if (op_name(a.primitive()).empty()) {
+      if (auto* own = dynamic_cast<Own*>(&a.primitive())) {
+        own->prepare();
+      }
+    }
     t->works.push_back({a.primitive_ptr(), a.inputs(), a.outputs()});
     a.detach();
     for (auto& o : t->works.back().out) {
@@ -174,7 +181,7 @@ static void settled_wait(array* a) {
   stock_wait(a);
 }
 
-void later_init() {
+bool later_init() {
   union {
     void (array::*m)();
     void* p;
@@ -189,11 +196,14 @@ void later_init() {
       {"_ZN3mlx4core5array4waitEv", reinterpret_cast<void*>(&settled_wait)},
   };
   bind(bindings);
+  return bindings[0].found > 0 && bindings[1].found > 0 && bindings[2].found > 0;
 }
 
 #else
 
-void later_init() {}
+bool later_init() {
+  return false;
+}
 
 #endif
 

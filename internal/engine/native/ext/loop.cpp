@@ -16,6 +16,10 @@ struct Code {
   Body condition, step;
   size_t state, tests; // how many arrays are state, and captures of the condition
 
+  void prepare() const {
+    condition->prepare();
+    step->prepare();
+  }
   Arrays of_condition(const Arrays& state_, const Arrays& in) const {
     return state_ + part(in, state, state + tests);
   }
@@ -63,6 +67,10 @@ class Undo : public Own {
     return "While's reverse";
   }
 
+  void prepare() override {
+    c_.prepare();
+    undone_->prepare();
+  }
   void eval_cpu(const Arrays& inputs, Arrays& outputs) override {
     std::vector<Arrays> states;
     auto in = part(inputs, 0, inputs_);
@@ -117,6 +125,9 @@ class While : public Own {
     return input < c_.state || input >= c_.state + c_.tests;
   }
 
+  void prepare() override {
+    c_.prepare();
+  }
   void eval_cpu(const Arrays& inputs, Arrays& outputs) override {
     auto last = run(c_, stream(), inputs, [](const Arrays&) {});
     for (size_t i = 0; i < last.size(); i++) {

@@ -36,6 +36,9 @@ class Scan : public Own {
     return "Scan";
   }
 
+  void prepare() override {
+    body_->prepare();
+  }
   void eval_cpu(const Arrays& inputs, Arrays& outputs) override {
     auto& encoder = cpu::get_command_encoder(stream());
     auto carry = part(inputs, 0, l_.carried);
