@@ -10,6 +10,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/core"
 	"github.com/adjoint-go/adjoint/core/mlxio"
+	"github.com/adjoint-go/adjoint/core/random"
 	"github.com/adjoint-go/adjoint/transforms/compile"
 	"github.com/adjoint-go/adjoint/transforms/flow"
 	"github.com/adjoint-go/adjoint/transforms/grad"
@@ -141,6 +142,36 @@ func TestFailureOfAnOpWithSeveralResults(t *testing.T) {
 	fails = false
 	require.Equal(t, float32(2), core.Data[float32](sum)[7])
 	require.Equal(t, float32(1), core.Data[float32](parts[2])[7])
+}
+
+// Every op finds in the queue what it finds on the spot; some of MLX's ask their results.
+func TestAsyncEvalOfEveryLayout(t *testing.T) {
+	x := random.Normal(random.Key(1), core.Float32, 512, 64, 16)
+	for name, f := range map[string]func() []*core.Array{
+		"reshape":     func() []*core.Array { return []*core.Array{x.T().Reshape(-1), x.Transpose(1, 0, 2).Flatten()} },
+		"split":       func() []*core.Array { return x.Exp().Split(4, 1) },
+		"contiguous":  func() []*core.Array { return []*core.Array{x.T().Contiguous(), x.Flip(0)} },
+		"concatenate": func() []*core.Array { return []*core.Array{core.Concatenate(1, x, x.Neg()), core.Stack(0, x, x)} },
+		"indices": func() []*core.Array {
+			return []*core.Array{x.Take(core.From([]int32{3, 500, 3}), 0), x.Slice(0, 5, 300), x.Pad([2]int{1, 2}, [2]int{}, [2]int{0, 3})}
+		},
+		"sort": func() []*core.Array { return []*core.Array{x.Sort(0), x.ArgSort(2), x.CumSum(0)} },
+		"reductions": func() []*core.Array {
+			return []*core.Array{x.Sum(1), x.Max(0), x.Softmax(0), x.LogSumExp(2), x.ArgMax(1)}
+		},
+		"products": func() []*core.Array {
+			return []*core.Array{x.MatMul(x.SwapAxes(1, 2)), x.AsType(core.Float16).MatMul(x.AsType(core.Float16).SwapAxes(1, 2))}
+		},
+		"random": func() []*core.Array { return []*core.Array{random.Uniform(random.Key(3), 0, 1, core.Float32, 300000)} },
+		"divmod": func() []*core.Array { q, r := x.DivMod(core.Scalar[float32](0.3)); return []*core.Array{q, r} },
+	} {
+		want, got := f(), f()
+		core.Eval(want)
+		core.AsyncEval(got)
+		for i := range want {
+			require.Equal(t, want[i].Bytes(), got[i].Bytes(), "%s %d", name, i)
+		}
+	}
 }
 
 func TestMemoryOfAsyncEvals(t *testing.T) {

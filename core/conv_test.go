@@ -95,7 +95,9 @@ func TestConvolutionsOfEveryKind(t *testing.T) {
 		}
 		check(a, b, want, 1e-6, 2e-6)
 		check(a.Transpose(3, 1, 0, 2).Contiguous().Transpose(2, 1, 3, 0), b.SwapAxes(1, 3).Contiguous().SwapAxes(1, 3), want, 1e-6, 2e-6)
-		check(a.AsType(core.Float64), b.AsType(core.Float64), want, 1e-13, 1e-13)
+		if !stock { // MLX's have the digits of float32, or do not exist
+			check(a.AsType(core.Float64), b.AsType(core.Float64), want, 1e-13, 1e-13)
+		}
 		a, b = a.AsType(core.BFloat16), b.AsType(core.BFloat16)
 		half := c.convolve(core.Data[float32](a.AsType(core.Float32)), core.Data[float32](b.AsType(core.Float32)))
 		check(a, b, half, 0x1p-8, 2e-6)

@@ -20,6 +20,9 @@ import (
 	"github.com/adjoint-go/adjoint/core/random"
 )
 
+// stock says that MLX's kernels compute, which promise less.
+var stock = os.Getenv("ADJOINT_CPU") == "stock"
+
 // wave are n values without order, between -4 and 4, the same on every machine.
 func wave(n int) []float64 {
 	x := make([]float64, n)
@@ -207,7 +210,7 @@ func TestSoftmaxOfEverySize(t *testing.T) {
 			}
 			require.InDelta(t, math.Log(total), log[r], 1e-5, shape)
 			for i, v := range row {
-				require.InEpsilon(t, math.Exp(v)/total, soft[r*shape[1]+i], 2e-6, shape)
+				require.InEpsilon(t, math.Exp(v)/total, soft[r*shape[1]+i], map[bool]float64{false: 2e-6, true: 5e-6}[stock], shape)
 			}
 		}
 	}

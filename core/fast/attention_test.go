@@ -3,6 +3,7 @@ package fast_test
 import (
 	"fmt"
 	"math"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +12,9 @@ import (
 	"github.com/adjoint-go/adjoint/core/fast"
 	"github.com/adjoint-go/adjoint/core/random"
 )
+
+// stock says that MLX's kernels compute, which promise less.
+var stock = os.Getenv("ADJOINT_CPU") == "stock"
 
 // A head is attention as a test computes it: in float64, with all scores.
 type head struct {
@@ -64,6 +68,9 @@ func TestAttentionOfEverySize(t *testing.T) {
 		biases, some := core.Data[float32](bias), core.Data[bool](counts)
 		for _, mask := range []string{"", "causal", "bias", "bool", "endless"} {
 			for dtype, bound := range map[core.DType]float64{core.Float32: 2e-5, core.Float16: 3e-3, core.BFloat16: 3e-2} {
+				if stock {
+					bound *= 4
+				}
 				at := fmt.Sprint(s, " ", mask, " ", dtype)
 				q, k, v := q.AsType(dtype), k.AsType(dtype), v.AsType(dtype)
 				var got *core.Array

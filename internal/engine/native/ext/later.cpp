@@ -48,12 +48,27 @@ std::atomic<bool> broken{false}; // tasks that failed, or came after one that di
 std::mutex failed_mutex;
 std::vector<std::shared_ptr<Task>> failed;
 
+// compute evaluates a node. MLX's may ask their results for the primitive, which those
+// that others see have no more.
+bool compute(Work& w) {
+  std::vector<array> out;
+  out.reserve(w.out.size());
+  for (auto& o : w.out) {
+    out.emplace_back(o.shape(), o.dtype(), w.primitive, std::vector<array>{});
+  }
+  bool good = compute_here(*w.primitive, w.in, out);
+  for (size_t i = 0; good && i < out.size(); i++) {
+    w.out[i].copy_shared_buffer(out[i]);
+  }
+  return good;
+}
+
 void run(const std::shared_ptr<Task>& t) {
   bool good = !broken && with_tasks_here([&] {
     for (; t->next < t->works.size(); t->next++) {
       // Nothing must hold what a later op could overwrite.
       auto w = std::move(t->works[t->next]);
-      if (!compute_here(*w.primitive, w.in, w.out)) {
+      if (!compute(w)) {
         t->works[t->next] = std::move(w);
         throw std::runtime_error("a node failed");
       }
