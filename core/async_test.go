@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/adjoint-go/adjoint/core"
+	"github.com/adjoint-go/adjoint/core/linalg"
 	"github.com/adjoint-go/adjoint/core/mlxio"
 	"github.com/adjoint-go/adjoint/core/random"
 	"github.com/adjoint-go/adjoint/transforms/compile"
@@ -220,4 +221,18 @@ func TestAsyncEvalOfLoops(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// Evaluations are put into the queue while others, with memory of their own, run.
+func TestAsyncEvalsOneAfterTheOther(t *testing.T) {
+	x := random.Normal(random.Key(1), core.Float32, 600, 120)
+	for range 40 {
+		q := x
+		for range 12 {
+			q, _ = linalg.QR(q.MatMul(core.Eye(core.Float32, 120, 120, 0)))
+			core.AsyncEval(q)
+		}
+		core.AsyncEval(q.T())
+		require.InDelta(t, 120, q.T().MatMul(q).Trace().Item(), 1e-2)
+	}
 }

@@ -178,7 +178,8 @@ static bool order(const std::vector<array>& outputs, std::vector<array>& tape) {
       return true;
     }
     if (a.event().valid()) {
-      return a.event().stream() == cpu; // it has its turn before this
+      auto& s = a.event().stream();
+      return s == cpu || s == later_stream(); // it has its turn before this
     }
     if (a.status() != array::Status::unscheduled || !seen.insert(a.id())) {
       return true;

@@ -28,6 +28,10 @@ struct Signal {
 // which is not given. It has no event.
 Signal caught_signal(const std::function<void()>& f);
 
+// later_stream is the stream of the events of such tasks. It has no other use: making
+// an event goes through its stream's encoder, and that of the CPU stream is the tasks'.
+const mlx::core::Stream& later_stream();
+
 // later evaluates the tape as one task of the CPU stream's queue. It returns false
 // where a transform follows what happens to the arrays.
 bool later(std::vector<mlx::core::array>& tape);

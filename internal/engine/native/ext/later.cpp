@@ -96,7 +96,7 @@ class Nothing : public Primitive {
 // signal_of_nothing has MLX make an event, which is not among what it exports, and
 // takes the task that signals it.
 Signal signal_of_nothing() {
-  array a(Shape{}, bool_, std::make_shared<Nothing>(stream(0)), {});
+  array a(Shape{}, bool_, std::make_shared<Nothing>(later_stream()), {});
   auto s = caught_signal([&] { stock_async_eval({a}); });
   s.event = a.event();
   return s;
@@ -117,6 +117,11 @@ void undo(Work& w) {
 }
 
 } // namespace
+
+const Stream& later_stream() {
+  static const Stream s = new_thread_unsafe_stream(Device::cpu);
+  return s;
+}
 
 bool later(std::vector<array>& tape) {
   for (auto& a : tape) {
