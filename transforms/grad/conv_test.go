@@ -38,13 +38,7 @@ func drawWide(rt *rapid.T) window {
 		if num(0, 5, "gaps") == 0 {
 			by = 2
 		}
-		need := (w-1)*gap + 1 - ((x-1)*by + 1)
-		lo := num(-1, 3, "lo")
-		hi := max(num(-1, 3, "hi"), need-lo)
-		c.x, c.w = append(c.x, x), append(c.w, w)
-		c.y = append(c.y, (lo+hi-need)/stride+1)
-		c.stride, c.gap, c.by = append(c.stride, stride), append(c.gap, gap), append(c.by, by)
-		c.lo, c.hi = append(c.lo, lo), append(c.hi, hi)
+		c.add(x, w, stride, gap, by, num(-1, 3, "lo"), num(-1, 3, "hi"))
 	}
 	c.x, c.w, c.y = append(c.x, ins*c.groups), append(c.w, ins), append(c.y, outs*c.groups)
 	return c

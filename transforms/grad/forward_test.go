@@ -89,6 +89,16 @@ func (c window) loops(x, w []float32) []float32 {
 	return out
 }
 
+// add gives c an axis, with more padding at its end where there would be no place.
+func (c *window) add(x, w, stride, gap, by, lo, hi int) {
+	need := (w-1)*gap + 1 - ((x-1)*by + 1)
+	hi = max(hi, need-lo)
+	c.x, c.w = append(c.x, x), append(c.w, w)
+	c.y = append(c.y, (lo+hi-need)/stride+1)
+	c.stride, c.gap, c.by = append(c.stride, stride), append(c.gap, gap), append(c.by, by)
+	c.lo, c.hi = append(c.lo, lo), append(c.hi, hi)
+}
+
 func drawWindow(rt *rapid.T) window {
 	n := rapid.IntRange(1, 3).Draw(rt, "axes")
 	num := func(lo, hi int, name string) int { return rapid.IntRange(lo, hi).Draw(rt, name) }
@@ -102,13 +112,7 @@ func drawWindow(rt *rapid.T) window {
 	for range n {
 		x, w := num(1, 4, "x"), num(1, 3, "w")
 		stride, gap, by := num(1, 3, "stride"), num(1, 2, "gap"), num(1, 3, "by")
-		need := (w-1)*gap + 1 - ((x-1)*by + 1)
-		lo := num(-2, 3, "lo")
-		hi := max(num(-2, 3, "hi"), need-lo)
-		c.x, c.w = append(c.x, x), append(c.w, w)
-		c.y = append(c.y, (lo+hi-need)/stride+1)
-		c.stride, c.gap, c.by = append(c.stride, stride), append(c.gap, gap), append(c.by, by)
-		c.lo, c.hi = append(c.lo, lo), append(c.hi, hi)
+		c.add(x, w, stride, gap, by, num(-2, 3, "lo"), num(-2, 3, "hi"))
 	}
 	c.x, c.w, c.y = append(c.x, ins*c.groups), append(c.w, ins), append(c.y, outs*c.groups)
 	return c

@@ -12,8 +12,8 @@
 #include "cpu/lanes.h"
 #include "cpu/matrices.h"
 #include "cpu/pool.h"
+#include "cpu/reductions.h"
 #include "cpu/task.h"
-#include "ext/arithmetic.h"
 #include "ext/fused.h"
 #include "ext/tiles.h"
 
@@ -22,21 +22,6 @@ namespace adj::cpu {
 using namespace mlx::core;
 
 namespace {
-
-struct SumOf {
-  static constexpr float first = 0;
-  template <class T> static T f(T a, T b) { return a + b; }
-};
-struct ProdOf {
-  static constexpr float first = 1;
-  template <class T> static T f(T a, T b) { return a * b; }
-};
-using MaxOf = tiles::arithmetic::Maximum;
-using MinOf = tiles::arithmetic::Minimum;
-
-// Wide is what values of T are combined in.
-template <class T> using Wide = std::conditional_t<
-    std::is_same_v<T, float16_t> || std::is_same_v<T, bfloat16_t>, float, T>;
 
 // run combines n values. What is far comes from memory, before it is needed.
 template <class Op, class T, bool far = false> ADJ_CLONES Wide<T> run(const T* x, size_t n) {
@@ -77,23 +62,7 @@ struct Plan {
 
 // plan returns false for a reduction whose axes lie in another way.
 bool plan(const array& in, const std::vector<int>& axes, Plan& p) {
-  struct Axis {
-    int64_t size, stride;
-    bool reduced;
-  };
-  std::vector<Axis> list;
-  for (int i = 0; i < (int)in.ndim(); i++) {
-    if (in.shape(i) == 1) {
-      continue;
-    }
-    bool reduced = std::find(axes.begin(), axes.end(), i) != axes.end();
-    Axis a{in.shape(i), in.strides(i), reduced};
-    if (!list.empty() && list.back().reduced == reduced && list.back().stride == a.size * a.stride) {
-      list.back() = {list.back().size * a.size, a.stride, reduced};
-    } else {
-      list.push_back(a);
-    }
-  }
+  auto list = spans(in, axes);
   size_t n = list.size();
   if (n > 0 && !list[n - 1].reduced) {
     if (list[n - 1].stride != 1) {
@@ -120,8 +89,7 @@ bool plan(const array& in, const std::vector<int>& axes, Plan& p) {
   return true;
 }
 
-// A thread is worth waking for so many values.
-constexpr size_t grain = 1 << 15;
+constexpr size_t grain = reduced_grain;
 
 // whole combines n values, a long run of them block by block.
 template <class Op, bool far, class T> T whole(const T* x, size_t n) {
@@ -199,28 +167,8 @@ template <class Op, class T> void reduce(const Plan& p, const void* x, void* out
 
 using Reducing = void (*)(const Plan& p, const void* x, void* out);
 
-template <class Op> Reducing of_type(Dtype d) {
-  switch (d.val()) {
-    case Dtype::Val::float16: return reduce<Op, float16_t>;
-    case Dtype::Val::bfloat16: return reduce<Op, bfloat16_t>;
-    case Dtype::Val::float32: return reduce<Op, float>;
-    case Dtype::Val::float64: return reduce<Op, double>;
-    case Dtype::Val::int32: return reduce<Op, int32_t>;
-    default: return nullptr;
-  }
-}
-
 Reducing kernel_of(Reduce::ReduceType type, Dtype in, Dtype out) {
-  if (in != out) {
-    return nullptr;
-  }
-  switch (type) {
-    case Reduce::Sum: return of_type<SumOf>(in);
-    case Reduce::Prod: return of_type<ProdOf>(in);
-    case Reduce::Max: return of_type<MaxOf>(in);
-    case Reduce::Min: return of_type<MinOf>(in);
-    default: return nullptr;
-  }
+  return in != out ? nullptr : reducing<Reducing>(type, in, [](auto op, auto value) -> Reducing { return reduce<decltype(op), decltype(value)>; });
 }
 
 Eval stock;

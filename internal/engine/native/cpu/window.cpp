@@ -4,13 +4,12 @@
 #include "cpu/window.h"
 
 #include <algorithm>
-#include <type_traits>
 
 #include "cpu/copy.h"
 #include "cpu/eager.h"
 #include "cpu/pool.h"
+#include "cpu/reductions.h"
 #include "cpu/task.h"
-#include "ext/arithmetic.h"
 #include "ext/tiles.h"
 #include "mlx/ops.h"
 
@@ -19,23 +18,7 @@ namespace adj::cpu {
 using namespace mlx::core;
 
 Windows::Windows(const array& in, const std::vector<int>& axes) {
-  struct Axis {
-    int64_t size, stride;
-    bool reduced;
-  };
-  std::vector<Axis> list;
-  for (int i = 0; i < (int)in.ndim(); i++) {
-    if (in.shape(i) == 1) {
-      continue;
-    }
-    bool reduced = std::find(axes.begin(), axes.end(), i) != axes.end();
-    Axis a{in.shape(i), in.strides(i), reduced};
-    if (!list.empty() && list.back().reduced == reduced && list.back().stride == a.size * a.stride) {
-      list.back() = {list.back().size * a.size, a.stride, reduced};
-    } else {
-      list.push_back(a);
-    }
-  }
+  auto list = spans(in, axes);
   if (!list.empty() && !list.back().reduced && list.back().stride == 1) {
     row = list.back().size;
     list.pop_back();
@@ -64,33 +47,18 @@ Windows::Windows(const array& in, const std::vector<int>& axes) {
 
 namespace {
 
-// A thread is worth waking for so many values.
-constexpr size_t grain = 1 << 15;
 // Rows of a window, at most.
 constexpr size_t most = 256;
 
 // lines calls f(i, place, count, step) for runs of rows whose places lie a step apart.
 template <class F> void lines(const Windows& w, F&& f) {
-  split(w.rows, std::max<size_t>(1, grain / (w.row * w.at.size())), [&](size_t begin, size_t end) {
+  split(w.rows, std::max<size_t>(1, reduced_grain / (w.row * w.at.size())), [&](size_t begin, size_t end) {
     for (size_t i = begin, n; i < end; i += n) {
       n = std::min(end - i, w.line - i % w.line);
       f(i, w.places.at(i), n, w.step);
     }
   });
 }
-
-struct SumOf {
-  template <class T> static T f(T a, T b) { return a + b; }
-};
-struct ProdOf {
-  template <class T> static T f(T a, T b) { return a * b; }
-};
-using MaxOf = tiles::arithmetic::Maximum;
-using MinOf = tiles::arithmetic::Minimum;
-
-// Wide is what values of T are combined in.
-template <class T> using Wide = std::conditional_t<
-    std::is_same_v<T, float16_t> || std::is_same_v<T, bfloat16_t>, float, std::conditional_t<std::is_same_v<T, bool>, int32_t, T>>;
 
 // combine makes count rows of n elements, each from k rows at x + at, or from 4.
 template <class Op, class T, class R, size_t known>
@@ -137,31 +105,11 @@ template <class Op, class T, class R = T> void reduce(const Windows& w, const vo
 
 using Reducing = void (*)(const Windows& w, const void* x, void* out);
 
-template <class Op> Reducing of_type(Dtype d) {
-  switch (d.val()) {
-    case Dtype::Val::float16: return reduce<Op, float16_t>;
-    case Dtype::Val::bfloat16: return reduce<Op, bfloat16_t>;
-    case Dtype::Val::float32: return reduce<Op, float>;
-    case Dtype::Val::float64: return reduce<Op, double>;
-    case Dtype::Val::int32: return reduce<Op, int32_t>;
-    default: return nullptr;
-  }
-}
-
 Reducing kernel_of(Reduce::ReduceType type, Dtype in, Dtype out) {
   if (type == Reduce::Sum && in == bool_ && out == int32) {
     return reduce<SumOf, bool, int32_t>;
   }
-  if (in != out) {
-    return nullptr;
-  }
-  switch (type) {
-    case Reduce::Sum: return of_type<SumOf>(in);
-    case Reduce::Prod: return of_type<ProdOf>(in);
-    case Reduce::Max: return of_type<MaxOf>(in);
-    case Reduce::Min: return of_type<MinOf>(in);
-    default: return nullptr;
-  }
+  return in != out ? nullptr : reducing<Reducing>(type, in, [](auto op, auto value) -> Reducing { return reduce<decltype(op), decltype(value)>; });
 }
 
 Eval next;

@@ -15,7 +15,7 @@ bool compute_here(
 // whether all went well.
 bool with_tasks_here(const std::function<void()>& f);
 
-// Signal is an event of the CPU stream and what signals it.
+// Signal is an event and what signals it.
 struct Signal {
   mlx::core::Event event;
   std::function<void(mlx::core::Event&)> task;
