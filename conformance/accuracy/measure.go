@@ -212,7 +212,7 @@ func (r *Result) judge(k int, x, y, got, want float64) {
 		e.Odd++
 		return
 	}
-	if r.Op.vanishes && got == 0 && math.Abs(want) <= 1/f.largest() {
+	if r.Op.vanishes && r.DType != core.Float32 && got == 0 && math.Abs(want) <= 1/f.largest() {
 		e.Vanished++
 		return
 	}

@@ -32,8 +32,14 @@ bool all_stock();
 // ours use. It must come before anything keeps the address of one.
 void choose_vectors();
 
+// vector_bits is the bits of a vector that kernels of ours use, 0 where that is not known.
+int vector_bits();
+
 // init takes what there are kernels for, unless all_stock.
 void init();
+
+// evaluate_point evaluates an elementwise op of ours by its kernel.
+void evaluate_point(Primitive& p, const std::vector<array>& inputs, std::vector<array>& outputs);
 
 // bind_blas puts our products in the place of the functions that MLX calls.
 void bind_blas();

@@ -87,6 +87,11 @@ template <size_t... i> constexpr std::array<Eval, sizeof...(i)> entries(std::ind
 
 } // namespace
 
+void evaluate_point(Primitive& p, const std::vector<array>& inputs, std::vector<array>& outputs) {
+  static Class ours;
+  evaluate(ours, p, inputs, outputs);
+}
+
 void take_elementwise() {
   static constexpr auto evals = entries(std::make_index_sequence<most>());
   array x(1.0f), y(2.0f), i(1), j(2), b(true), row({1.0f, 2.0f});

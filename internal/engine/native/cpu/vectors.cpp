@@ -53,13 +53,18 @@ int choose_again(dl_phdr_info* lib, size_t, void*) {
 
 } // namespace
 
+int vector_bits() {
+  auto found = __cpu_features2[2];
+  return found & level4 ? 512 : found & level3 ? 256 : 128;
+}
+
 void choose_vectors() {
   auto* text = std::getenv("ADJOINT_VECTORS");
   if (!text || !*text) {
     return;
   }
   auto& found = __cpu_features2[2];
-  std::string most = found & level4 ? "512" : found & level3 ? "256" : "128", want = text;
+  std::string most = std::to_string(vector_bits()), want = text;
   // By length and letters, numbers of three digits are in their order.
   if ((want != "128" && want != "256" && want != "512") || want > most) {
     throw std::invalid_argument("ADJOINT_VECTORS=" + want + ": it is the bits of a vector, 128, 256 or 512, and at most " + most + " on this processor");
@@ -73,6 +78,10 @@ void choose_vectors() {
 }
 
 #else
+
+int vector_bits() {
+  return 0;
+}
 
 void choose_vectors() {
   if (auto* text = std::getenv("ADJOINT_VECTORS"); text && *text) {

@@ -17,6 +17,11 @@ class Own : public mlx::core::Primitive {
   virtual bool flows(size_t input, bool forward) const {
     return true;
   }
+  // points says that it computes each element of its result from one of each input, by
+  // the kernel of its name.
+  virtual bool points() const {
+    return false;
+  }
   // pull is vjp for a primitive that cares which of its outputs have no cotangent.
   virtual std::vector<array> pull(
       const std::vector<array>& primals, const std::vector<std::optional<array>>& cotangents,

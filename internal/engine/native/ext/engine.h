@@ -70,8 +70,8 @@ class LiveTrace {
 std::vector<array> topological(
     const std::vector<array>& outputs, const std::function<bool(const array&)>& enter);
 
-// op_name returns the name of an op of MLX's, or nothing: an op that is a Go
-// function may have any name.
+// op_name returns the name of an op of MLX's, or of one of ours that has a kernel, or
+// nothing: an op that is a Go function may have any name.
 std::string_view op_name(const mlx::core::Primitive& p);
 
 // A Graph is a recorded computation from placeholders to outputs that can be

@@ -142,7 +142,7 @@ struct Lowering {
     }
     auto* own = dynamic_cast<Own*>(&p);
     bool inverts = name == "BitwiseInvert";
-    if (shapeless && ((own && !dynamic_cast<Through*>(own)) || (inverts && in[0].dtype() != bool_))) {
+    if (shapeless && ((own && !own->points() && !dynamic_cast<Through*>(own)) || (inverts && in[0].dtype() != bool_))) {
       throw std::invalid_argument("[export] " + std::string(p.name()) + " cannot be exported shapeless");
     }
     if (own) {

@@ -49,7 +49,11 @@ std::vector<array> topological(
 }
 
 std::string_view op_name(const Primitive& p) {
-  return std::strncmp(typeid(p).name(), "N3mlx4core", 10) == 0 ? p.name() : "";
+  if (std::strncmp(typeid(p).name(), "N3mlx4core", 10) == 0) {
+    return p.name();
+  }
+  auto* own = dynamic_cast<const Own*>(&p);
+  return own && own->points() ? p.name() : "";
 }
 
 Graph::Graph(

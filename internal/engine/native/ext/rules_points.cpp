@@ -1,7 +1,9 @@
 // Rules for functions with awkward points: where MLX's give NaN for a derivative
 // that exists, differ between forward and reverse mode, or overflow.
+#include "cpu/eager.h"
 #include "ext/rules.h"
 #include "ext/through.h"
+#include "ext/tiles.h"
 
 namespace adj {
 
@@ -264,17 +266,26 @@ Arrays abs_jvp(
   return {real(multiply(tangents[0], conjugate(direction(z, outputs[0], s), s), s), s)};
 }
 
+// given_tanh_slope is 1/cosh² in operations of MLX's, with x moved to where cosh is finite:
+// beyond, the slope is 0, which MLX's form makes no number of. 1 - y² at y = tanh x would
+// cost less and lose all digits there.
+array given_tanh_slope(const array& x, const Stream& s) {
+  auto d = x.dtype();
+  if (!issubdtype(d, floating)) {
+    return square(reciprocal(cosh(x, s), s), s);
+  }
+  auto end = array(d == float16 ? 10.0f : 88.0f, d);
+  return square(reciprocal(cosh(minimum(maximum(x, negative(end, s), s), end, s), s), s), s);
+}
+
 array tanh_slope(const array& x, const Stream& s);
 
-// TanhSlope passes on what tanh's slope at its first input is, and knows that its own is
+// A SlopeOfTanh is tanh's slope at its first input, and knows that its own is
 // -2·tanh·slope: that of its parts would be many times as much, and nothing in the end.
-class TanhSlope : public Through {
+template <class Base> class SlopeOfTanh : public Base {
  public:
-  explicit TanhSlope(Stream s) : Through(s, 1) {}
+  using Base::Base;
 
-  const char* name() const override {
-    return "TanhSlope";
-  }
   bool flows(size_t input, bool) const override {
     return input == 0;
   }
@@ -283,37 +294,70 @@ class TanhSlope : public Through {
     return {times(primals[0], outputs[0], cotangents[0])};
   }
   Arrays jvp(const Arrays& primals, const Arrays& tangents, const std::vector<int>&) override {
-    return {times(primals[0], tanh_slope(primals[0], stream()), tangents[0])};
-  }
-  std::pair<Arrays, std::vector<int>> vmap(const Arrays& inputs, const std::vector<int>& axes) override {
-    int size = mapped_size(inputs, axes);
-    auto x = moved({inputs[0], axes[0]}, 0, size);
-    return {{array(x.shape(), x.dtype(), std::make_shared<TanhSlope>(stream()), {x, moved({inputs[1], axes[1]}, 0, size)})}, {0}};
+    return {times(primals[0], tanh_slope(primals[0], this->stream()), tangents[0])};
   }
   bool is_equivalent(const Primitive& other) const override {
-    return dynamic_cast<const TanhSlope*>(&other);
+    return typeid(*this) == typeid(other);
   }
 
  private:
   // times is y multiplied by the slope of slope, which is tanh's at x.
   array times(const array& x, const array& slope, const array& y) {
-    auto& s = stream();
+    auto& s = this->stream();
     return multiply(y, multiply(multiply(array(-2.0f, x.dtype()), tanh(x, s), s), slope, s), s);
   }
 };
 
-// tanh_slope is 1/cosh² with x moved to where cosh is finite: beyond, the slope is
-// 0, which MLX's form makes no number of. 1 - y² at y = tanh x would cost less and lose
-// all digits there.
+// GivenTanhSlope passes on the slope at its first input, which is its second.
+class GivenTanhSlope : public SlopeOfTanh<Through> {
+ public:
+  explicit GivenTanhSlope(Stream s) : SlopeOfTanh(s, 1) {}
+
+  const char* name() const override {
+    return "GivenTanhSlope";
+  }
+  std::pair<Arrays, std::vector<int>> vmap(const Arrays& inputs, const std::vector<int>& axes) override {
+    int size = mapped_size(inputs, axes);
+    auto x = moved({inputs[0], axes[0]}, 0, size);
+    return {{array(x.shape(), x.dtype(), std::make_shared<GivenTanhSlope>(stream()), {x, moved({inputs[1], axes[1]}, 0, size)})}, {0}};
+  }
+};
+
+// TanhSlope has a kernel.
+class TanhSlope : public SlopeOfTanh<Own> {
+ public:
+  using SlopeOfTanh::SlopeOfTanh;
+
+  const char* name() const override {
+    return "TanhSlope";
+  }
+  bool points() const override {
+    return true;
+  }
+  void eval_cpu(const Arrays& inputs, Arrays& outputs) override {
+    cpu::evaluate_point(*this, inputs, outputs);
+  }
+  void eval_gpu(const Arrays&, Arrays&) override {
+    throw std::runtime_error("[TanhSlope] is an op of the CPU");
+  }
+  std::pair<Arrays, std::vector<int>> vmap(const Arrays& inputs, const std::vector<int>& axes) override {
+    return {{tanh_slope(inputs[0], stream())}, axes};
+  }
+  std::vector<Shape> output_shapes(const Arrays& inputs) override {
+    return {inputs[0].shape()};
+  }
+  Arrays plain(const Arrays& inputs, const Repeat&) override {
+    return {given_tanh_slope(inputs[0], stream())};
+  }
+};
+
 array tanh_slope(const array& x, const Stream& s) {
   auto d = x.dtype();
-  if (!issubdtype(d, floating)) {
-    return square(reciprocal(cosh(x, s), s), s);
+  if (s.device == Device::cpu && !cpu::all_stock() && kernel("TanhSlope", tile_dtype(d))) {
+    return array(x.shape(), d, std::make_shared<TanhSlope>(s), {x});
   }
-  auto end = array(d == float16 ? 10.0f : 88.0f, d);
-  auto in = minimum(maximum(x, negative(end, s), s), end, s);
-  auto slope = square(reciprocal(cosh(in, s), s), s);
-  return array(x.shape(), d, std::make_shared<TanhSlope>(s), {x, slope});
+  auto slope = given_tanh_slope(x, s);
+  return issubdtype(d, floating) ? array(x.shape(), d, std::make_shared<GivenTanhSlope>(s), {x, slope}) : slope;
 }
 
 Arrays tanh_vjp(

@@ -26,7 +26,7 @@ template <class From, class To>
 void cast(void* dst, const void* a, const void*, const void*, size_t n) {
   auto* x = static_cast<const From*>(a);
   auto* out = static_cast<To*>(dst);
-  ADJ_LOOP
+  ADJ_LONG_LOOP
   for (size_t i = 0; i < n; i++) {
     out[i] = convert<To>(x[i]);
   }
@@ -36,7 +36,7 @@ template <class Half>
 ADJ_CLONES void load(void* dst, const void* a, const void*, const void*, size_t n) {
   auto* x = static_cast<const Half*>(a);
   auto* out = static_cast<float*>(dst);
-  ADJ_LOOP
+  ADJ_LONG_LOOP
   for (size_t i = 0; i < n; i++) {
     out[i] = static_cast<float>(x[i]);
   }
@@ -46,7 +46,7 @@ template <class Half>
 ADJ_CLONES void store(void* dst, const void* a, const void*, const void*, size_t n) {
   auto* x = static_cast<const float*>(a);
   auto* out = static_cast<Half*>(dst);
-  ADJ_LOOP
+  ADJ_LONG_LOOP
   for (size_t i = 0; i < n; i++) {
     out[i] = Half(x[i]);
   }
@@ -56,7 +56,7 @@ template <class Half>
 ADJ_CLONES void round(void* dst, const void* a, const void*, const void*, size_t n) {
   auto* x = static_cast<const float*>(a);
   auto* out = static_cast<float*>(dst);
-  ADJ_LOOP
+  ADJ_LONG_LOOP
   for (size_t i = 0; i < n; i++) {
     out[i] = static_cast<float>(Half(x[i]));
   }

@@ -1,18 +1,18 @@
 // adjoint:flags -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off
 // Kernels on float32 and float64.
-#include <algorithm>
 #include <cmath>
 #include <limits>
-#include <type_traits>
-#include <utility>
 
+#include "cpu/eager.h"
 #include "ext/arithmetic.h"
-#include "ext/tiles.h"
+#include "ext/tiles_exp.h"
+#include "ext/tiles_loops.h"
 
 // glibc has vector forms of these, within 4 ulp; a call in a loop becomes one
 // where the compiler is told.
 #if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__)
 #if __GLIBC_PREREQ(2, 35)
+#define ADJ_LIBMVEC
 #define ONE(name)                                                                     \
   extern "C" __attribute__((simd("notinbranch"))) float name##f(float) noexcept;      \
   extern "C" __attribute__((simd("notinbranch"))) double name(double) noexcept;
@@ -30,10 +30,6 @@ extern "C" __attribute__((simd("notinbranch"))) double atan2(double, double) noe
 namespace adj::tiles::real {
 
 using namespace arithmetic;
-
-// What calls the C library: its functions for one number and for several may differ in
-// the last bit.
-struct Calls {};
 
 #define LIBM(Op, name)                                        \
   struct Op : Calls {                                         \
@@ -85,7 +81,7 @@ UNARY(Rsqrt, T(1) / Sqrt::f(x))
 UNARY(Sign, x < 0 ? T(-1) : x > 0 ? T(1) : T(0))
 UNARY(Square, x* x)
 
-// The forms of the rest are MLX's.
+// MLX's forms.
 struct SigmoidTail { // e is exp(|x|)
   template <class T> static T f(T x, T e) {
     T y = T(1) / (T(1) + e);
@@ -155,58 +151,6 @@ struct LogSumTail : Calls { // the sum of exponentials less the highest, and the
   }
 };
 
-template <class Op, class T> ADJ_CLONES void ones(T* out, const T* x, size_t n) {
-  ADJ_LOOP
-  for (size_t i = 0; i < n; i++) {
-    out[i] = Op::f(x[i]);
-  }
-}
-
-template <class Op, class T, class R> ADJ_CLONES void twos(R* out, const T* x, const T* y, size_t n) {
-  ADJ_LOOP
-  for (size_t i = 0; i < n; i++) {
-    out[i] = Op::f(x[i], y[i]);
-  }
-}
-
-// vectors is how many of n elements are computed by whole vectors. The rest becomes one,
-// too, so that a number gives the same wherever it stands.
-constexpr size_t width = 16;
-template <class Op> constexpr size_t vectors(size_t n) {
-  return std::is_base_of_v<Calls, Op> ? n / width * width : n;
-}
-
-template <class Op, class T> void one(void* dst, const void* a, const void*, const void*, size_t n) {
-  auto* x = static_cast<const T*>(a);
-  auto* out = static_cast<T*>(dst);
-  size_t most = vectors<Op>(n);
-  ones<Op>(out, x, most);
-  if (most < n) {
-    T rest[width] = {};
-    std::copy(x + most, x + n, rest);
-    ones<Op>(rest, rest, width);
-    std::copy(rest, rest + (n - most), out + most);
-  }
-}
-
-template <class Op, class T> void two(void* dst, const void* a, const void* b, const void*, size_t n) {
-  auto* x = static_cast<const T*>(a);
-  auto* y = static_cast<const T*>(b);
-  using R = decltype(Op::f(T(), T()));
-  static_assert(std::is_same_v<R, T> || std::is_same_v<R, bool>);
-  auto* out = static_cast<R*>(dst);
-  size_t most = vectors<Op>(n);
-  twos<Op>(out, x, y, most);
-  if (most < n) {
-    T rest[width] = {}, other[width] = {};
-    R r[width];
-    std::copy(x + most, x + n, rest);
-    std::copy(y + most, y + n, other);
-    twos<Op>(r, rest, other, width);
-    std::copy(r, r + (n - most), out + most);
-  }
-}
-
 struct Row {
   std::string_view op;
   Kernel single, twice; // on float32, on float64
@@ -214,23 +158,34 @@ struct Row {
 
 #define ONE(Op) Row{#Op, one<Op, float>, one<Op, double>}
 #define TWO(Op) Row{#Op, two<Op, float>, two<Op, double>}
-static const Row rows[] = {
-    ONE(Abs), ONE(ArcCos), ONE(ArcCosh), ONE(ArcSin), ONE(ArcSinh), ONE(ArcTan), ONE(ArcTanh),
-    ONE(Ceil), ONE(Cos), ONE(Cosh), ONE(Erf), ONE(ErfInv), ONE(Exp), ONE(Expm1), ONE(Floor),
-    ONE(Log), ONE(Log2), ONE(Log10), ONE(Log1p), ONE(Negative), ONE(Reciprocal), ONE(Round),
-    ONE(Rsqrt), ONE(Sigmoid), ONE(Sign), ONE(Sin), ONE(Sinh), ONE(Sqrt), ONE(Square), ONE(Tan),
-    ONE(Tanh),
-    TWO(Add), TWO(ArcTan2), TWO(Divide), TWO(Equal), TWO(Greater), TWO(GreaterEqual), TWO(Less),
-    TWO(LessEqual), TWO(LogAddExp), TWO(LogSumTail), TWO(Maximum), TWO(Minimum), TWO(Multiply), TWO(NaNEqual),
-    TWO(NotEqual), TWO(Power), TWO(Remainder), TWO(SigmoidTail), TWO(Subtract),
-};
+// rows are made once ADJOINT_VECTORS has its effect.
+static const auto& rows() {
+#if defined(ADJ_LIBMVEC)
+  // glibc's, which looks up its coefficients, is quicker but in vectors of 512 bits.
+  auto erf = cpu::vector_bits() >= 512 ? erf_kernel : one<Erf, float>;
+#else
+  auto erf = erf_kernel;
+#endif
+  static const Row rows[] = {
+      ONE(Abs), ONE(ArcCos), ONE(ArcCosh), ONE(ArcSin), ONE(ArcSinh), ONE(ArcTan), ONE(ArcTanh),
+      ONE(Ceil), ONE(Cos), ONE(Cosh), Row{"Erf", erf, one<Erf, double>}, ONE(ErfInv),
+      Row{"Exp", exp_kernel, one<Exp, double>}, ONE(Expm1), ONE(Floor),
+      ONE(Log), ONE(Log2), ONE(Log10), ONE(Log1p), ONE(Negative), ONE(Reciprocal), ONE(Round),
+      ONE(Rsqrt), Row{"Sigmoid", sigmoid_kernel, one<Sigmoid, double>}, ONE(Sign), ONE(Sin), ONE(Sinh), ONE(Sqrt),
+      ONE(Square), ONE(Tan), ONE(Tanh), Row{"TanhSlope", tanh_slope_kernel, nullptr},
+      TWO(Add), TWO(ArcTan2), TWO(Divide), TWO(Equal), TWO(Greater), TWO(GreaterEqual), TWO(Less),
+      TWO(LessEqual), TWO(LogAddExp), TWO(LogSumTail), TWO(Maximum), TWO(Minimum), TWO(Multiply), TWO(NaNEqual),
+      TWO(NotEqual), TWO(Power), TWO(Remainder), TWO(SigmoidTail), TWO(Subtract),
+  };
+  return rows;
+}
 
-} // namespace adj::tiles::real::real
+} // namespace adj::tiles::real
 
 namespace adj {
 
 Kernel float_kernel(std::string_view op, mlx::core::Dtype d) {
-  for (auto& r : tiles::real::rows) {
+  for (auto& r : tiles::real::rows()) {
     if (r.op == op) {
       return d == mlx::core::float64 ? r.twice : r.single;
     }

@@ -42,7 +42,7 @@ ADJ_CLONES void both(void* dst, const void* a, const void* b, const void* c, siz
   auto* y = static_cast<const float*>(b);
   auto* z = static_cast<const float*>(c);
   auto* out = static_cast<float*>(dst);
-  ADJ_LOOP
+  ADJ_LONG_LOOP
   for (size_t i = 0; i < n; i++) {
     out[i] = Second::f(First::f(x[i], y[i]), z[i]);
   }

@@ -24,7 +24,7 @@ template <class Op, class T> ADJ_CLONES void along(void* dst, const void* a, con
   auto* out = static_cast<T*>(dst);
   for (size_t r = 0; r < rows; r++, x += n, out += n) {
     T y = each[r];
-    ADJ_LOOP
+    ADJ_LONG_LOOP
     for (size_t i = 0; i < n; i++) {
       out[i] = Op::f(x[i], y);
     }

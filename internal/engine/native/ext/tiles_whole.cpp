@@ -70,7 +70,7 @@ template <class Op, class T>
 void one(void* dst, const void* a, const void*, const void*, size_t n) {
   auto* x = static_cast<const T*>(a);
   auto* out = static_cast<T*>(dst);
-  ADJ_LOOP
+  ADJ_LONG_LOOP
   for (size_t i = 0; i < n; i++) {
     out[i] = Op::f(x[i]);
   }
@@ -81,7 +81,7 @@ void two(void* dst, const void* a, const void* b, const void*, size_t n) {
   auto* x = static_cast<const T*>(a);
   auto* y = static_cast<const T*>(b);
   auto* out = static_cast<decltype(Op::f(T(), T()))*>(dst);
-  ADJ_LOOP
+  ADJ_LONG_LOOP
   for (size_t i = 0; i < n; i++) {
     out[i] = Op::f(x[i], y[i]);
   }
@@ -93,7 +93,7 @@ ADJ_CLONES void choose(void* dst, const void* c, const void* a, const void* b, s
   auto* x = static_cast<const T*>(a);
   auto* y = static_cast<const T*>(b);
   auto* out = static_cast<T*>(dst);
-  ADJ_LOOP
+  ADJ_LONG_LOOP
   for (size_t i = 0; i < n; i++) {
     out[i] = which[i] ? x[i] : y[i];
   }
