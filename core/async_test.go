@@ -3,6 +3,8 @@ package core_test
 import (
 	"errors"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"testing"
 
@@ -200,6 +202,32 @@ func TestMemoryOfAsyncEvals(t *testing.T) {
 	drain()
 	require.LessOrEqual(t, core.Memory().Active, before+1<<10)
 	require.Less(t, core.Memory().Peak-before, 64*4*large, "some steps at a time, not all")
+}
+
+// What waits in the queue holds its inputs, no more of them than the limit allows.
+func TestMemoryLimitHoldsAsyncEvalsBack(t *testing.T) {
+	const steps, step = 10, 2 * 4 * large // an input, and what is computed of it
+	peak := func(limit int, begin <-chan struct{}, then func()) int {
+		defer core.SetMemoryLimit(core.SetMemoryLimit(limit))
+		core.ResetPeakMemory()
+		var sums []*core.Array
+		for range steps {
+			x := core.From(make([]float32, large))
+			sums = append(sums, core.Tidy(func() *core.Array { return through(x, func() error { <-begin; return nil }).Sum() }))
+			core.AsyncEval(sums[len(sums)-1])
+			x.Free()
+		}
+		then()
+		core.Eval(sums)
+		core.Free(sums)
+		return core.Memory().Peak
+	}
+	runtime.GC()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	begin := make(chan struct{})
+	active := core.Memory().Active
+	require.GreaterOrEqual(t, peak(core.Memory().Limit, begin, func() { close(begin) }), active+steps*step/2)
+	require.LessOrEqual(t, peak(active+step, begin, func() {}), active+2*step)
 }
 
 // The body of a scan is made ready by who asks for the evaluation, while others trace.

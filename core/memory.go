@@ -13,7 +13,7 @@ type MemoryUse struct {
 	Active int // held by live arrays and running operations
 	Peak   int // the most that was active since ResetPeakMemory
 	Cache  int // kept for re-use
-	Limit  int // above which evaluation waits for memory to be freed
+	Limit  int // above which evaluation waits for what was started before
 }
 
 // Memory reports the engine's memory.
@@ -41,8 +41,9 @@ func setMemory(op string, what, n int) int {
 	return int(old)
 }
 
-// SetMemoryLimit sets the bytes above which evaluation waits for memory to be
-// freed, and returns the old limit.
+// SetMemoryLimit sets the bytes above which evaluation waits until what was started
+// before it has run and let go of what it read, and returns the old limit. Live arrays
+// may hold more; memory that the system does not give is [ErrNoMemory].
 func SetMemoryLimit(bytes int) int { return setMemory("SetMemoryLimit", engine.MemSetLimit, bytes) }
 
 // SetCacheLimit sets the bytes of freed memory that are kept for re-use, and

@@ -15,6 +15,7 @@
 #include "ext/derive.h"
 #include "ext/inline.h"
 #include "mlx/event.h"
+#include "mlx/memory.h"
 #include "mlx/scheduler.h"
 
 namespace adj {
@@ -40,7 +41,7 @@ struct Task {
   size_t next = 0;
 };
 
-// More tasks than this wait for the first of them.
+// Who would add one to so many tasks waits for all of them.
 constexpr int most = 16;
 
 std::atomic<int> waiting{0};
@@ -129,7 +130,8 @@ bool later(std::vector<array>& tape) {
       return false;
     }
   }
-  if (waiting >= most) {
+  // Tasks hold what they read.
+  if (waiting >= most || (waiting > 0 && get_active_memory() > get_memory_limit())) {
     settle_later();
   }
   auto t = std::make_shared<Task>();
