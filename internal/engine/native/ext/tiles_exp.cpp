@@ -45,33 +45,27 @@ template <class... C> float polynomial(float x, float first, C... rest) {
   return first;
 }
 
-// A Power is f·2ⁿ.
+// A Power is f·2ⁿ. The number may be infinite, subnormal or 0: 2ⁿ is no number then, but the
+// powers of both halves of n are.
 struct Power {
   float f;
-  uint32_t n; // with a sign
+  uint32_t exponents; // the sum of those of both halves' powers, as they lie in numbers
 
-  // value is the number, which may be infinite, subnormal or 0: 2ⁿ is no number then, but
-  // the powers of both halves of n are.
   float value() const {
-    auto half = (uint32_t)((int32_t)n >> 1);
-    return f * power(half) * power(n - half);
-  }
-
- private:
-  static float power(uint32_t n) {
-    return number((n + 127) << 23);
+    uint32_t half = exponents >> 1 & 0xff800000;
+    return f * number(half) * number(exponents - half);
   }
 };
 
-// exponential is eˣ for |x| up to 110, within 1.1 ulp: x = n·ln 2 + r with |r| ≤ ln 2 / 2.
-Power exponential(float x) {
+// exponential is 2ᵏeˣ for |x| up to 110, within 1.1 ulp: x = n·ln 2 + r with |r| ≤ ln 2 / 2.
+template <int k = 0> Power exponential(float x) {
   constexpr float per_ln2 = 0x1.715476p0f, ln2 = 0x1.62e4p-1f, ln2_rest = 0x1.7f7d1cp-20f;
-  // The sum's last bits are the nearest whole number.
-  constexpr float whole = 0x1.8p23f;
+  // The last bits of the sum are the nearest whole number, and what exponents begin at.
+  constexpr float whole = 0x1.8p23f + 2 * 127 + k;
   float sum = x * per_ln2 + whole, n = sum - whole;
   float r = (x - n * ln2) - n * ln2_rest; // a product of n and ln2 is exact
   float f = polynomial(r, 0.5f, 0x1.5554dcp-3f, 0x1.5554eap-5f, 0x1.120c06p-7f, 0x1.6d4bfcp-10f);
-  return {1 + (r + r * r * f), bits(sum) - 0x4b400000};
+  return {1 + (r + r * r * f), bits(sum) << 23};
 }
 
 // Below least every result is 0, above most infinite.
@@ -93,9 +87,7 @@ struct Sigmoid : Calls {
 // 1/cosh² x = 4e / (1 + e)² with e = exp(-2|x|).
 struct TanhSlope : Calls {
   static float f(float x) {
-    auto e = exponential(at_least(-2 * magnitude(x), least - 2));
-    e.n += 2;
-    float four = e.value(), sum = 1 + 0.25f * four;
+    float four = exponential<2>(at_least(-2 * magnitude(x), least - 2)).value(), sum = 1 + 0.25f * four;
     return four / (sum * sum);
   }
 };
