@@ -135,8 +135,10 @@ class Lowering {
     for (auto& p : t_.places) {
       bytes += p.narrow ? 0 : p.width;
     }
-    constexpr size_t cache = 32 << 10;
-    t_.tile = std::clamp<size_t>(cache / std::max<size_t>(bytes, 1) / 64 * 64, 128, 1024);
+    // What is narrow is computed for all rows of a tile at once, so that some more of them
+    // pay for leaving the first cache.
+    size_t cache = t_.full.empty() ? 32 << 10 : 64 << 10, most = t_.full.empty() ? 1024 : 4096;
+    t_.tile = std::clamp<size_t>(cache / std::max<size_t>(bytes, 1) / 64 * 64, 128, most);
   }
 
  private:
