@@ -74,7 +74,9 @@ func TestSlopeOfTanh(t *testing.T) {
 		x := math.Float32frombits(b)
 		v = append(v, x, -x)
 	}
-	slope := func(x *core.Array) *core.Array { return grad.Of(func(x *core.Array) *core.Array { return x.Tanh().Sum() })(x) }
+	slope := func(x *core.Array) *core.Array {
+		return grad.Of(func(x *core.Array) *core.Array { return x.Tanh().Sum() })(x)
+	}
 	got := floats(slope(core.From(v)))
 	if !stock {
 		require.Equal(t, got, floats(compile.Of(slope).Call(core.From(v))))
