@@ -5,6 +5,7 @@
 // the pool's threads each compute a panel of the result with OpenBLAS, which uses no
 // other thread meanwhile.
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <type_traits>
 
@@ -54,11 +55,17 @@ bool has_blas() {
   return set_threads != nullptr;
 }
 
+static std::atomic<int> singles = 0; // alive
+
 Single::Single() {
-  set_threads(1);
+  if (singles++ == 0) {
+    set_threads(1);
+  }
 }
 Single::~Single() {
-  set_threads(most);
+  if (--singles == 0) {
+    set_threads(most);
+  }
 }
 
 int worth(double flop) {

@@ -81,7 +81,7 @@ template <Eval& stock> void reshape_op(Primitive* p, const std::vector<array>& i
 void concatenate_op(Primitive* p, const std::vector<array>& inputs, std::vector<array>& outputs) {
   auto& out = outputs[0];
   int axis = static_cast<Concatenate*>(p)->state();
-  out.set_data(allocator::malloc(out.nbytes()));
+  allocate(out);
   int64_t at = 0;
   for (auto& in : inputs) {
     copy(in, out, out.strides(), at * out.strides(axis), p->stream());

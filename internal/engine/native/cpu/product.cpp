@@ -132,10 +132,10 @@ void run(const Stream& s, const array& x, const array& y, const array* z, T alph
   Batched<T> job{
       {p.transposed, q.transposed, m, n, k, alpha, a.data<T>(), p.ld, b.data<T>(), q.ld, beta, nullptr, n},
       count, Places::batch(a), Places::batch(b), Places::batch(z ? *z : out), {}};
-  if (z && z->is_donatable() && z->flags().row_contiguous && z->size() == out.size()) {
+  if (z && !out.data_shared_ptr() && z->is_donatable() && z->flags().row_contiguous && z->size() == out.size()) {
     out.copy_shared_buffer(*z);
   } else {
-    out.set_data(allocator::malloc(out.nbytes()));
+    allocate(out);
     if (z) {
       job.sum = {z->data<T>(), z->strides(-2), z->strides(-1)};
     }

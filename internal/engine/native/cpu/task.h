@@ -8,6 +8,13 @@
 
 namespace adj::cpu {
 
+// allocate gives a result memory, unless it has some: that of a place to write it to.
+inline void allocate(mlx::core::array& out) {
+  if (!out.data_shared_ptr()) {
+    out.set_data(mlx::core::allocator::malloc(out.nbytes()));
+  }
+}
+
 // perform does a task of stream s: at once, or when its turn comes.
 template <class F> void perform(const mlx::core::Stream& s, F&& task) {
   if (tasks_run_here()) {

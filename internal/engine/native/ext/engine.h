@@ -126,6 +126,10 @@ class Graph {
   std::vector<array> evaluate(std::vector<array> in) const;
   // prepare makes the fused form, which evaluate does where it is not there.
   void prepare() const;
+  const std::shared_ptr<const Graph>& prepared() const {
+    prepare();
+    return fused_;
+  }
   // only says whether all primitives are on a stream.
   bool only(const Stream& s) const;
 

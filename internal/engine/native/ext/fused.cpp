@@ -99,7 +99,7 @@ class Cursor {
 
   const char* data_;
   size_t width_;
-  std::vector<int64_t> shape_, stride_, at_;
+  mlx::core::Strides shape_, stride_, at_; // which need no memory of their own
   int64_t loc_ = 0;
 };
 
@@ -260,11 +260,12 @@ void compute(
     columns = columns && same && in.flags().col_contiguous;
     full = &in;
   }
-  bool by_columns = full && columns && !rows;
+  auto placed = [](const array& out) { return out.data_shared_ptr() && out.flags().row_contiguous; };
+  bool by_columns = full && columns && !rows && std::none_of(outputs.begin(), outputs.end(), placed);
   std::vector<bool> given(inputs.size());
   for (size_t o = 0; o < outputs.size(); o++) {
     auto& out = outputs[o];
-    bool done = false;
+    bool done = placed(out);
     for (size_t i = 0; i < inputs.size() && !done; i++) {
       auto& in = inputs[i];
       bool ordered = in.shape() == out.shape() && in.data_size() == in.size() &&

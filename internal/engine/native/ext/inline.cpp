@@ -318,6 +318,11 @@ static bool small(const std::vector<array>& tape) {
   return true;
 }
 
+TasksHere::TasksHere() : outer_(std::exchange(inlining, true)) {}
+TasksHere::~TasksHere() {
+  inlining = outer_;
+}
+
 bool with_tasks_here(const std::function<void()>& f) {
   failure = nullptr;
   inlining = true;

@@ -15,6 +15,18 @@ bool compute_here(
 // whether all went well.
 bool with_tasks_here(const std::function<void()>& f);
 
+// A TasksHere has the CPU stream's tasks run on this thread while it lives. What fails
+// in a kernel of MLX's is not told.
+class TasksHere {
+ public:
+  TasksHere();
+  ~TasksHere();
+  TasksHere(const TasksHere&) = delete;
+
+ private:
+  bool outer_;
+};
+
 // Signal is an event and what signals it.
 struct Signal {
   mlx::core::Event event;

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "ext/scan.h"
+#include "ext/rows.h"
 #include "mlx/backend/cpu/encoder.h"
 
 namespace adj {
@@ -37,9 +37,20 @@ class Scan : public Own {
   }
 
   void prepare() override {
-    body_->prepare();
+    if (!prepared_) {
+      rows_ = Rows::of(body_->prepared(), l_);
+      prepared_ = true;
+    }
   }
-  void eval_cpu(const Arrays& inputs, Arrays& outputs) override {
+  void eval_cpu(const Arrays& given, Arrays& outputs) override {
+    prepare();
+    auto inputs = given;
+    for (size_t i = l_.carried; i < l_.carried + l_.sliced; i++) {
+      inputs[i] = ready(inputs[i], stream());
+    }
+    if (rows_ && tasks_run_here() && rows_->run(stream(), inputs, outputs)) {
+      return;
+    }
     auto& encoder = cpu::get_command_encoder(stream());
     auto carry = part(inputs, 0, l_.carried);
     auto captures = part(inputs, l_.carried + l_.sliced, inputs.size());
@@ -231,7 +242,6 @@ class Scan : public Own {
   }
 
  private:
-
   // reverse runs the steps backwards.
   Arrays reverse(
       const Step& s, const Arrays& primals, const std::vector<std::optional<array>>& cotangents,
@@ -240,15 +250,7 @@ class Scan : public Own {
   array slice_of(const array& x, int at) const {
     Shape shape(x.shape().begin() + 1, x.shape().end());
     Strides strides(x.strides().begin() + 1, x.strides().end());
-    array r(shape, x.dtype(), nullptr, {});
-    int wide = 0;
-    for (int d : shape) {
-      wide += d != 1;
-    }
-    int64_t step = x.shape(0) ? x.size() / x.shape(0) : 0;
-    r.copy_shared_buffer(x, strides, {true, true, wide <= 1}, step, step * at);
-    r.set_status(array::Status::available);
-    return r;
+    return view(x, std::move(shape), std::move(strides), at * x.strides(0));
   }
 
   Body body_;
@@ -256,6 +258,8 @@ class Scan : public Own {
   std::shared_ptr<Step> step_;
   size_t visible_; // outputs in front of the residuals of step_
   size_t results_;
+  bool prepared_ = false;
+  std::shared_ptr<const Rows> rows_;
 };
 
 Arrays Scan::reverse(
@@ -402,10 +406,6 @@ Arrays scan(const Body& b, const Layout& l, const Arrays& in, std::shared_ptr<St
   if (l.length > 0 && !here({b})) {
     return unrolled(b, l, in);
   }
-  auto args = in;
-  for (size_t i = l.carried; i < l.carried + l.sliced; i++) {
-    args[i] = contiguous(args[i], false, s);
-  }
   auto like = b->run(placeholders(slices(l, in)), false);
   for (size_t i = l.carried; i < like.size(); i++) {
     auto shape = like[i].shape();
@@ -413,7 +413,7 @@ Arrays scan(const Body& b, const Layout& l, const Arrays& in, std::shared_ptr<St
     like[i] = array(shape, like[i].dtype(), nullptr, {});
   }
   auto n = like.size();
-  return make(like, std::make_shared<Scan>(s, b, l, std::move(step), visible ? visible : n, n), args);
+  return make(like, std::make_shared<Scan>(s, b, l, std::move(step), visible ? visible : n, n), in);
 }
 
 } // namespace

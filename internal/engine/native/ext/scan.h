@@ -49,6 +49,13 @@ struct Total {
 size_t index(const Arrays& list, const mlx::core::array& a);
 bool contains(const Arrays& list, const mlx::core::array& a);
 
+// view is some elements of a, from one on, which is evaluated.
+array view(const array& a, mlx::core::Shape shape, mlx::core::Strides strides, int64_t first);
+
+// ready returns what a scan over a slices: a, or a copy where slices of a have no runs of
+// elements that are worth reading where they lie.
+array ready(const array& a, const Stream& s);
+
 // frontier takes what grads read, or, of what is cheap, what it is computed from.
 Frontier frontier(const Step& s, const Layout& l, const Arrays& grads);
 

@@ -3,12 +3,43 @@
 #include <numeric>
 #include <unordered_set>
 
+#include "cpu/copy.h"
 #include "ext/fused.h"
 #include "ext/scan.h"
 
 namespace adj {
 
 using namespace mlx::core;
+
+array view(const array& a, Shape shape, Strides strides, int64_t first) {
+  array r(std::move(shape), a.dtype(), nullptr, {});
+  // The same order of elements without gaps, the last axis or the first one first.
+  auto in_order = [&](bool rows) {
+    int64_t next = 1;
+    for (size_t i = 0, n = r.ndim(); i < n; i++) {
+      size_t k = rows ? n - 1 - i : i;
+      if (r.shape(k) != 1 && strides[k] != next) {
+        return false;
+      }
+      next *= r.shape(k);
+    }
+    return true;
+  };
+  bool rows = in_order(true), columns = in_order(false);
+  size_t span = r.size() > 0;
+  for (size_t i = 0; i < r.ndim() && span > 0; i++) {
+    span += (r.shape(i) - 1) * strides[i];
+  }
+  r.copy_shared_buffer(a, strides, {rows || columns || span == 1, rows, columns}, span, first);
+  return r;
+}
+
+array ready(const array& a, const Stream& s) {
+  constexpr int least = 16;
+  bool runs = a.ndim() > 1 && a.shape(-1) >= least && a.strides(-1) == 1;
+  bool forward = std::all_of(a.strides().begin(), a.strides().end(), [](int64_t n) { return n >= 0; });
+  return a.flags().row_contiguous || (runs && forward) ? a : cpu::contiguous(a, s);
+}
 
 // Kind is what an array of a step depends on.
 enum Kind { NOTHING = 0, CAPTURE = 1, SLICE = 2, CARRIED = 4, COTANGENT = 8 };
