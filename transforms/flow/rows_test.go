@@ -159,6 +159,8 @@ func TestScanReadsAnyLayout(t *testing.T) {
 	layouts := map[string]func(arr) arr{
 		"by columns": func(a arr) arr { return a.SwapAxes(-1, -2).Contiguous().SwapAxes(-1, -2) },
 		"turned":     func(a arr) arr { return a.SwapAxes(0, 1).Contiguous().SwapAxes(0, 1) },
+		"backwards":  func(a arr) arr { return a.Flip(-1).Contiguous().Flip(-1) },
+		"upwards":    func(a arr) arr { return a.Flip(0).Contiguous().Flip(0) },
 		"a part":     func(a arr) arr { return core.Concatenate(-1, a, a).Slice(-1, 0, a.Dim(-1)) },
 	}
 	for name, l := range layouts {

@@ -1,5 +1,6 @@
 // Steps of a scan, made ready to be differentiated in reverse.
 #include <algorithm>
+#include <cstdlib>
 #include <numeric>
 #include <unordered_set>
 
@@ -28,7 +29,7 @@ array view(const array& a, Shape shape, Strides strides, int64_t first) {
   bool rows = in_order(true), columns = in_order(false);
   size_t span = r.size() > 0;
   for (size_t i = 0; i < r.ndim() && span > 0; i++) {
-    span += (r.shape(i) - 1) * strides[i];
+    span += (r.shape(i) - 1) * std::abs(strides[i]);
   }
   r.copy_shared_buffer(a, strides, {rows || columns || span == 1, rows, columns}, span, first);
   return r;
