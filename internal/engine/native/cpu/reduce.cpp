@@ -33,9 +33,29 @@ template <class Op, class T, bool far = false> ADJ_CLONES Wide<T> run(const T* x
   });
 }
 
+// near combines so many values of each of count rows with out, which stays in registers.
+template <size_t wide, class Op, class T>
+inline __attribute__((always_inline)) void near(Wide<T>* out, const T* x, int64_t stride, size_t count) {
+  Wide<T> sum[wide];
+  std::copy_n(out, wide, sum);
+  for (size_t r = 0; r < count; r++, x += stride) {
+    ADJ_LOOP
+    for (size_t i = 0; i < wide; i++) {
+      sum[i] = Op::f(sum[i], Wide<T>(x[i]));
+    }
+  }
+  std::copy_n(sum, wide, out);
+}
+
 // onto combines the n values of each of count rows with out.
 template <class Op, class T>
 ADJ_CLONES void onto(Wide<T>* out, const T* x, int64_t stride, size_t count, size_t n) {
+  constexpr size_t wide = 16;
+  if (n <= 4 * wide) {
+    for (; n >= wide; n -= wide, out += wide, x += wide) {
+      near<wide, Op>(out, x, stride, count);
+    }
+  }
   for (size_t r = 0; r < count; r++, x += stride) {
     ADJ_LOOP
     for (size_t i = 0; i < n; i++) {
@@ -137,22 +157,27 @@ template <class Op, class T> void columns(const Plan& p, const T* x, T* out) {
   constexpr size_t wide = 512, tall = 256; // a strip of columns, a stack of rows
   size_t strips = (p.inner + wide - 1) / wide, stacks = (p.count + tall - 1) / tall;
   size_t units = p.outer * stacks * strips;
-  std::unique_ptr<W[]> part(new W[p.outer * stacks * p.inner]);
+  bool direct = std::is_same_v<T, W> && stacks == 1;
+  std::unique_ptr<W[]> part(direct ? nullptr : new W[p.outer * stacks * p.inner]);
+  auto* sums = direct ? reinterpret_cast<W*>(out) : part.get();
   size_t each_unit = std::min(tall, p.count) * std::min(wide, p.inner);
   split(units, std::max<size_t>(1, grain / each_unit), [&](size_t begin, size_t end) {
     for (size_t u = begin; u < end; u++) {
       size_t strip = u % strips, stack = u / strips % stacks, o = u / strips / stacks;
       size_t col = strip * wide, row = stack * tall, n = std::min(wide, p.inner - col);
       auto* from = x + p.places.at(o) + (int64_t)row * p.stride + col;
-      auto* to = &part[(o * stacks + stack) * p.inner + col];
+      auto* to = sums + (o * stacks + stack) * p.inner + col;
       convert(to, from, n);
       onto<Op>(to, from + p.stride, p.stride, std::min(tall, p.count - row) - 1, n);
     }
   });
+  if (direct) {
+    return;
+  }
   split(p.outer * strips, std::max<size_t>(1, grain / (stacks * std::min(wide, p.inner))), [&](size_t begin, size_t end) {
     for (size_t u = begin; u < end; u++) {
       size_t strip = u % strips, o = u / strips, col = strip * wide, n = std::min(wide, p.inner - col);
-      auto* to = &part[o * stacks * p.inner + col];
+      auto* to = sums + o * stacks * p.inner + col;
       onto<Op>(to, to + p.inner, p.inner, stacks - 1, n);
       convert(out + o * p.inner + col, to, n);
     }

@@ -77,13 +77,29 @@ class Cursor {
     while (n > 0) {
       size_t k = std::min<size_t>(n, shape_.back() - at_.back());
       copy(dst, data_ + loc_ * (int64_t)width_, stride_.back(), k, width_);
-      dst += k * width_;
-      n -= k;
+      size_t again = repeat(dst, k, n);
+      dst += again * k * width_;
+      n -= again * k;
       advance(k);
     }
   }
 
  private:
+  // repeat goes on with what the k elements at dst are to be followed by as long as that
+  // is the same, and returns how often they are there then. It needs n elements.
+  size_t repeat(char* dst, size_t k, size_t n) {
+    size_t axis = shape_.size() - 1;
+    if (axis == 0 || (int64_t)k != shape_[axis] || stride_[axis - 1] != 0) {
+      return 1;
+    }
+    size_t times = std::min<size_t>(n / k, shape_[axis - 1] - at_[axis - 1]);
+    for (size_t have = 1; have < times; have *= 2) {
+      std::memcpy(dst + have * k * width_, dst, std::min(have, times - have) * k * width_);
+    }
+    at_[axis - 1] += times - 1;
+    return times;
+  }
+
   void advance(int64_t k) {
     size_t i = shape_.size() - 1;
     at_[i] += k;
