@@ -180,7 +180,9 @@ func TestGroupsAreChosen(t *testing.T) {
 		wide := core.Linspace(core.Float32, -2, 2, 12800).Reshape(100, 128)
 		c := compile.Of(f)
 		sameBits(t, f(wide), c.Call(wide))
-		require.Equal(t, [][]string{{"Exp", "Sum"}}, latest(c.Explain()).Fused)
+		if !stock {
+			require.Equal(t, [][]string{{"Exp", "Sum"}}, latest(c.Explain()).Fused)
+		}
 	})
 	t.Run("only asked for gradients are computed", func(t *testing.T) {
 		x := core.Ones(core.Float32, 4, 5, 6)
@@ -209,12 +211,12 @@ func TestRepeatedInputsOfLargeGroups(t *testing.T) {
 			return x.Mul(b).Add(c).Sigmoid().Mul(half.AsType(core.Float32)).Sub(b.Square())
 		}
 		want, got := f(x, b, c, half), compile.Of(f).Call(x, b, c, half)
-		require.Equal(t, floats(want), floats(got), n)
+		sameBits(t, want, got)
 		// Columns of one value for each row, and a part of a row that begins within it.
 		col := random.Normal(random.Key(3), core.Float32, rows, 1)
 		part := b.Slice(0, 0, n/2+1)
 		g := func(x, col, part arr) arr { return x.Mul(col).Add(part.Exp()).Mul(col) }
 		xs := x.Slice(1, n-(n/2+1), n)
-		require.Equal(t, floats(g(xs, col, part)), floats(compile.Of(g).Call(xs, col, part)), n)
+		sameBits(t, g(xs, col, part), compile.Of(g).Call(xs, col, part))
 	}
 }
