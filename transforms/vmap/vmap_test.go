@@ -242,3 +242,16 @@ func TestVariadicFunctions(t *testing.T) {
 	})
 	require.Equal(t, []float32{4, 6}, floats(sum(vec(1, 2), vec(3, 4))))
 }
+
+// Without sizes, the derivative of a sort broadcasts what is mapped beside what is not.
+func TestDerivativesOfSortsWithoutSizes(t *testing.T) {
+	slope := func(x arr) arr {
+		return grad.JacFwd(func(x arr) arr { return x.Sort(-1).Mul(x) })(x).Sum(0, 1)
+	}
+	compiled := compile.Of(slope)
+	f := compile.Of(func(x arr) arr { return vmap.Of(compiled.Call)(core.Stack(0, x, x.Neg())) }, compile.Shapeless())
+	for _, rows := range []int{2, 4, 3} {
+		x := core.From([]float32{3, 1, 2, -1, 5, 0, 7, 8, -2, 4, 6, 9}[:3*rows], rows, 3)
+		require.Equal(t, floats(core.Stack(0, slope(x), slope(x.Neg()))), floats(f.Call(x)), rows)
+	}
+}

@@ -65,6 +65,28 @@ Batched expanded(const array& a, const Batched& in) {
   return {expand_dims(moveaxis(in.value, in.axis, 0, s), axes, s), 0};
 }
 
+// MLX's rule takes the mapped axis for one of an example's where other arrays are not
+// mapped, or have fewer axes. The axes that are left alone are counted from the last.
+Batched broadcast_apart(const array& a, const std::vector<Batched>& in) {
+  auto s = a.primitive().stream();
+  size_t most = 0; // axes of an example
+  for (auto& x : in) {
+    most = std::max(most, x.value.ndim() - (x.axis != unmapped));
+  }
+  Arrays values;
+  for (auto& x : in) {
+    auto v = x.value;
+    if (x.axis != unmapped) {
+      v = moveaxis(v, x.axis, 0, s);
+      std::vector<int> ones(most + 1 - v.ndim());
+      std::iota(ones.begin(), ones.end(), 1);
+      v = ones.empty() ? v : expand_dims(v, ones, s);
+    }
+    values.push_back(v);
+  }
+  return {array(a.primitive().output_shapes(values).at(0), a.dtype(), a.primitive_ptr(), values), 0};
+}
+
 // One call for each mapped element, where there is no other way.
 constexpr int most_calls = 4096;
 
@@ -96,7 +118,7 @@ Batched unrolled(const array& a, const std::vector<array>& values, const std::ve
 
 bool maps_itself(std::string_view name) {
   static const std::unordered_set<std::string_view> names{
-      "Broadcast", "Reshape", "Transpose", "ToFP8", "FromFP8", "QQMatmul", "GatherQQMM"};
+      "Broadcast", "BroadcastAxes", "Reshape", "Transpose", "ToFP8", "FromFP8", "QQMatmul", "GatherQQMM"};
   return names.count(name);
 }
 
@@ -114,6 +136,9 @@ std::vector<Batched> batch(array& a, const std::vector<Batched>& in) {
   }
   if (named(a, "Broadcast")) {
     return {broadcast(a, in[0])};
+  }
+  if (any && named(a, "BroadcastAxes")) {
+    return {broadcast_apart(a, in)};
   }
   if (any && named(a, "Reshape")) {
     return {reshaped(a, in[0])};
