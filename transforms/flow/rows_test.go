@@ -226,3 +226,37 @@ func TestScanOfRowsInsideOfLoops(t *testing.T) {
 	both := vmap.Of(inner)(core.Stack(0, b.H, b.H.Neg()))
 	close64(t, inner(b.H.Neg()), both.Index(1), "mapped")
 }
+
+// In a body, too, what reduces nothing gives what it begins with.
+func TestReductionsOfNothingInBodies(t *testing.T) {
+	reductions := map[string]func(x arr, axis int) arr{
+		"sum":  func(x arr, axis int) arr { return x.SumKeep(axis) },
+		"prod": func(x arr, axis int) arr { return x.ProdKeep(axis) },
+		"any":  func(x arr, axis int) arr { return x.AnyKeep(axis).AsType(core.Float32) },
+		"all":  func(x arr, axis int) arr { return x.AllKeep(axis).AsType(core.Float32) },
+	}
+	start := map[string]float32{"sum": 0, "prod": 1, "any": 0, "all": 1}
+	for name, reduce := range reductions {
+		for _, shape := range [][]int{{0, 3}, {3, 0}, {2, 0, 3}, {0, 0}} {
+			for axis := range shape {
+				f := func(x arr) arr { return reduce(x, axis).Sum().AddScalar(1) }
+				x := core.Zeros(core.Float32, shape...)
+				n := 1
+				for i, d := range shape {
+					if i != axis {
+						n *= d
+					}
+				}
+				want := []float32{1 + float32(n)*start[name]}
+				what := fmt.Sprint(name, shape, axis)
+				require.Equal(t, want, floats(f(x)), what)
+				require.Equal(t, want, floats(compile.Of(f).Call(x)), what)
+				require.Equal(t, want, floats(flow.Cond(core.Scalar(true), f, func(x arr) arr { return x.Sum() }, x)), what)
+				require.Equal(t, want, floats(flow.For(2, func(_, y arr) arr { return f(x).Add(y.MulScalar(0)) }, num(0))), what)
+				later := flow.Cond(core.Scalar(true), f, func(x arr) arr { return x.Sum() }, x)
+				core.AsyncEval(later, core.Ones(core.Float32, 1<<18).Exp())
+				require.Equal(t, want, floats(later), what)
+			}
+		}
+	}
+}

@@ -16,9 +16,7 @@
 #include "ext/bindings.h"
 #include "ext/engine.h"
 #include "ext/inline.h"
-#include "mlx/allocator.h"
 #include "mlx/backend/cpu/encoder.h"
-#include "mlx/primitives.h"
 #include "mlx/scheduler.h"
 
 namespace adj {
@@ -212,29 +210,9 @@ static bool order(const std::vector<array>& outputs, std::vector<array>& tape) {
   return true;
 }
 
-// reduce_empty evaluates a reduction of an empty array. MLX's own reads outside of
-// its plan and may not end, unless everything is reduced.
-static bool reduce_empty(Primitive& p, const std::vector<array>& in, array& out) {
-  auto* reduce = in.size() == 1 && in[0].size() == 0 ? dynamic_cast<Reduce*>(&p) : nullptr;
-  if (!reduce) {
-    return false;
-  }
-  array none({0}, in[0].dtype(), nullptr, {}), one(Shape{}, out.dtype(), nullptr, {});
-  none.set_data(allocator::malloc(0));
-  none.set_status(array::Status::available);
-  Reduce(reduce->stream(), reduce->state().first, {0}).eval_cpu({none}, one);
-  out.set_data(allocator::malloc(out.nbytes()));
-  for (size_t i = 0; i < out.size(); i++) {
-    std::memcpy(out.data<char>() + i * out.itemsize(), one.data<char>(), out.itemsize());
-  }
-  return true;
-}
-
 bool compute_here(Primitive& p, const std::vector<array>& in, std::vector<array>& out) {
   try {
-    if (!reduce_empty(p, in, out[0])) {
-      p.eval_cpu(in, out);
-    }
+    p.eval_cpu(in, out);
   } catch (...) {
     keep_failure();
   }
