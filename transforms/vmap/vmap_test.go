@@ -243,6 +243,23 @@ func TestVariadicFunctions(t *testing.T) {
 	require.Equal(t, []float32{4, 6}, floats(sum(vec(1, 2), vec(3, 4))))
 }
 
+// Where a slice begins may be one number without an axis, for each example another.
+func TestPlacesOfSlicesAreMapped(t *testing.T) {
+	x, u := core.Arange(core.Float32, 0, 5, 1), core.From([]float32{-1, -2})
+	at := core.From([]int32{3, 0, 2})
+	want := func(i int) []float32 {
+		v := []float32{0, 1, 2, 3, 4}
+		v[i], v[i+1] = -1, -2
+		return v
+	}
+	got := vmap.Of(func(at arr) arr { return x.DynamicUpdateSlice(u, at, []int{0}) })(at)
+	require.Equal(t, slices.Concat(want(3), want(0), want(2)), floats(got))
+	got = vmap.Of(func(at arr) arr { return x.DynamicSlice(at, []int{0}, []int{2}) })(at)
+	require.Equal(t, []float32{3, 4, 0, 1, 2, 3}, floats(got))
+	got = vmap.Of(func(at arr) arr { return x.DynamicSlice(at, []int{0}, []int{2}) })(at.ExpandDims(-1))
+	require.Equal(t, []float32{3, 4, 0, 1, 2, 3}, floats(got))
+}
+
 // Without sizes, the derivative of a sort broadcasts what is mapped beside what is not.
 func TestDerivativesOfSortsWithoutSizes(t *testing.T) {
 	slope := func(x arr) arr {

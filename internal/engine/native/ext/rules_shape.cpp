@@ -94,10 +94,12 @@ struct Places {
 };
 
 // With one place per mapped element slices are gathered and scattered: places
-// returns start as one index array per axis, led by the batch's own.
+// returns start, for each element a number for each axis or one number, as one index array
+// per axis, led by the batch's own.
 Places places(const Batch& b, const array& start, const std::vector<int>& axes) {
   Places r{{arange(0, b.size, int32, b.s)}, {0}};
-  auto each = b.size == 0 ? zeros({(int)axes.size(), 0}, int32, b.s) : swapaxes(start, 0, 1, b.s);
+  int n = axes.size();
+  auto each = b.size == 0 ? zeros({n, 0}, int32, b.s) : swapaxes(reshape(start, {b.size, n}, b.s), 0, 1, b.s);
   for (size_t i = 0; i < axes.size(); i++) {
     r.at.push_back(astype(take(each, array((int)i), 0, b.s), int32, b.s));
     r.axes.push_back(axes[i] + 1);
