@@ -315,3 +315,38 @@ func TestScanOfStepsWhoseDerivativesHoldConstants(t *testing.T) {
 	loop := func(n net) arr { return step(n, step(n, step(n, n.H))).Sum() }
 	same(t, grad.Of(loop)(n), grad.Of(scan)(n), "gradient")
 }
+
+// A function keeps its rules in the body of any loop, whatever maps and derives the loop.
+func TestRulesInBodies(t *testing.T) {
+	base := func(c arr) arr { return c.Tanh().MulScalar(0.3) }
+	rules := map[string]func(arr) arr{
+		"vjp": grad.Custom(base, grad.WithVJP(func(a, _, ct arr) arr { return ct.Mul(a.Tanh().Square().Neg().AddScalar(1)).MulScalar(0.3) })),
+		"jvp": grad.Custom(base, grad.WithJVP(func(a, _, ta arr) arr { return ta.Mul(a.Tanh().Square().Neg().AddScalar(1)).MulScalar(0.3) })),
+	}
+	x := vec(0.5, 0.4)
+	plain := func(x arr) arr { return base(base(x)) }
+	for name, rule := range rules {
+		type state struct{ X, N arr }
+		for loop, f := range map[string]func(arr) arr{
+			"while": func(x arr) arr {
+				return flow.While(func(s state) arr { return s.N.Less(num(2)) }, func(s state) state { return state{rule(s.X), s.N.AddScalar(1)} }, state{x, num(0)}).X
+			},
+			"for": func(x arr) arr { return flow.For(2, func(_, x arr) arr { return rule(x) }, x) },
+			"scan": func(x arr) arr {
+				c, _ := flow.Scan(func(c, _ arr) (arr, arr) { return rule(c), c }, x, vec(0, 0))
+				return c
+			},
+			"cond": func(x arr) arr {
+				return flow.Cond(core.Scalar(true), func(x arr) arr { return rule(rule(x)) }, func(x arr) arr { return x }, x)
+			},
+		} {
+			what := name + " rule in " + loop
+			sum := func(f func(arr) arr) func(arr) arr { return func(x arr) arr { return f(x).Sum() } }
+			near(t, grad.JacRev(plain)(x), grad.JacRev(f)(x), what+", jacrev")
+			near(t, grad.JacRev(plain)(x), grad.JacFwd(f)(x), what+", jacfwd")
+			near(t, grad.Of(sum(plain))(x), vmap.Of(grad.Of(sum(f)))(x.ExpandDims(0)).Index(0), what+", each gradient")
+			near(t, grad.Of(sum(plain))(x), grad.Of(sum(vmap.Of(f)))(x.ExpandDims(0)).Index(0), what+", gradient of each")
+			near(t, grad.JacRev(plain)(x), compile.Of(grad.JacRev(f)).Call(x), what+", compiled")
+		}
+	}
+}

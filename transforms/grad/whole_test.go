@@ -104,3 +104,27 @@ func TestTanhFarOut(t *testing.T) {
 		require.InDelta(t, 0, second.Abs().Sum().AsType(core.Float32).Item(), 1e-9, d)
 	}
 }
+
+// Which matrices are picked has no tangent, as it has no gradient.
+func TestPickingMatricesHasNoDerivative(t *testing.T) {
+	b := core.Ones(core.Float32, 2, 3, 2)
+	f := func(x arr) arr {
+		return core.GatherMM(core.Ones(core.Float32, 2, 2, 3), b, x.AsType(core.Uint32), nil)
+	}
+	_, err := core.Try(func() arr { _, d := grad.JVP(f, vec(0, 1), vec(1, 1)); return d })
+	require.ErrorIs(t, err, core.ErrNotDifferentiable)
+	_, err = core.Try(func() arr { return grad.Of(func(x arr) arr { return f(x).Sum() })(vec(0, 1)) })
+	require.ErrorIs(t, err, core.ErrNotDifferentiable)
+}
+
+// Rows that share their memory are partitioned like others, as their gradient says.
+func TestPartitionOfRepeatedRows(t *testing.T) {
+	x, w := vec(1.9236377, 0.29611635, 0.20016457, 1.6359717), vec(1, 10, 100, 1000)
+	f := func(x arr) arr { return x.BroadcastTo(3, 4).Partition(1, -1) }
+	g := floats(grad.Of(func(x arr) arr { return f(x).Mul(w).Sum() })(x))
+	var value float32 // of the gradient at x, of which f is a linear function
+	for i, v := range floats(x) {
+		value += v * g[i]
+	}
+	require.InDelta(t, f(x).Mul(w).Sum().Item(), value, 1e-2)
+}

@@ -272,3 +272,13 @@ func TestDerivativesOfSortsWithoutSizes(t *testing.T) {
 		require.Equal(t, floats(core.Stack(0, slope(x), slope(x.Neg()))), floats(f.Call(x)), rows)
 	}
 }
+
+// Where an array is one matrix, the indices of matrices have nothing to choose.
+func TestIndicesOfOneMatrix(t *testing.T) {
+	x := core.Linspace(core.Float32, -1, 1, 6).Reshape(2, 3)
+	b := core.Linspace(core.Float32, 0, 1, 12).Reshape(2, 3, 2)
+	f := func(x arr) arr {
+		return core.GatherMM(x, b, core.From([]uint32{1, 1, 2, 1}), core.From([]uint32{1, 1, 0, 1}))
+	}
+	require.Equal(t, floats(loop(func(xs []arr) arr { return f(xs[0]) }, []arr{x}, []any{0}, 0)), floats(vmap.Of(f)(x)))
+}

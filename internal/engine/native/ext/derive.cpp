@@ -402,16 +402,16 @@ bool tracing() {
   return LiveTrace::any() || grad_traces > 0;
 }
 
+Tracing::Tracing() {
+  grad_traces++;
+}
+Tracing::~Tracing() {
+  grad_traces--;
+}
+
 void in_grad_tracing(
     const std::vector<array>& in, const std::function<void(const std::vector<array>&)>& f) {
-  struct Count {
-    Count() {
-      grad_traces++;
-    }
-    ~Count() {
-      grad_traces--;
-    }
-  } count;
+  Tracing now;
   // Only a derivative tells MLX that one is being traced: one of nothing.
   vjp(
       [&](const std::vector<array>&) {

@@ -88,6 +88,14 @@ class Reversing {
 // a function is being traced, or a derivative is being put together.
 bool tracing();
 
+// While a Tracing lives it is so: what is put together may be differentiated.
+class Tracing {
+ public:
+  Tracing();
+  ~Tracing();
+  Tracing(const Tracing&) = delete;
+};
+
 // in_grad_tracing calls f on tracers that stand for in; MLX then keeps the graph
 // of what is evaluated.
 void in_grad_tracing(

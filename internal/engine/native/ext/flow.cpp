@@ -100,6 +100,8 @@ Examples mapped(
   }
   Examples r;
   Arrays out;
+  // Rules stay with the functions that they are of.
+  Tracing now;
   for (auto& o : vectorize(values, stand, b->run(one, false))) {
     r.out.push_back(force.at(r.out.size()) || o.axis != unmapped ? 0 : unmapped);
     out.push_back(r.out.back() == unmapped ? o.value : moved(o, 0, size));

@@ -24,8 +24,9 @@ array shifted(const Batch& b, size_t i, const array& at) {
   }
   Shape shape(at.ndim(), 1);
   shape[0] = b.size;
-  auto first = multiply(arange(0, b.size, int32, b.s), array(matrices, int32), b.s);
-  return add(astype(at, int32, b.s), reshape(first, shape, b.s), b.s);
+  auto first = reshape(multiply(arange(0, b.size, int32, b.s), array(matrices, int32), b.s), shape, b.s);
+  // Of one matrix any index is that one's.
+  return matrices == 1 ? broadcast_to(first, at.shape(), b.s) : add(astype(at, int32, b.s), first, b.s);
 }
 
 array stack_of(const Batch& b, size_t i) {
@@ -79,6 +80,10 @@ Arrays gather_mm_vjp(
 
 Arrays gather_mm_jvp(
     Primitive& p, const Arrays& primals, const Arrays& tangents, const std::vector<int>& argnums, const Arrays&) {
+  if (argnums.back() > 1) {
+    throw std::invalid_argument(
+        "[GatherMM] Cannot calculate JVP with respect to indices. Use stop_gradient on indices to stop gradients from being computed.");
+  }
   return linear(primals, tangents, argnums, p.stream(), [&](const Arrays& in) {
     return gather_mm(in[0], in[1], in[2], in[3], false, p.stream());
   });
