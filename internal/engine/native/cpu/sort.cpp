@@ -256,20 +256,41 @@ void sorting(Primitive* p, const std::vector<array>& inputs, std::vector<array>&
   });
 }
 
-// MLX's partition leaves rows that share their memory in another order than its
-// argpartition says.
+// What is partitioned is in the order that argpartition says, which derivatives go by.
+// MLX's partition takes equal values, and rows that share their memory, in another one.
 Eval stock_partition;
 
 void partition(Primitive* p, const std::vector<array>& inputs, std::vector<array>& outputs) {
-  auto& in = inputs[0];
-  stock_partition(p, {in.flags().row_contiguous ? in : contiguous(in, p->stream())}, outputs);
+  auto& out = outputs[0];
+  if (out.size() == 0 || out.ndim() == 0) {
+    return stock_partition(p, inputs, outputs);
+  }
+  auto s = p->stream();
+  auto [kth, axis] = static_cast<Partition*>(p)->state();
+  axis += axis < 0 ? (int)out.ndim() : 0;
+  auto in = inputs[0].flags().row_contiguous ? inputs[0] : contiguous(inputs[0], s);
+  std::vector<array> order{array(in.shape(), uint32, nullptr, {})};
+  argpartition(in, kth, axis, s).primitive().eval_cpu({in}, order);
+  out.set_data(allocator::malloc(out.nbytes()));
+  perform(s, [in, at = order[0], y = out.data<char>(), l = Lane(in, axis)] {
+    size_t width = in.itemsize();
+    auto* x = in.data<char>();
+    auto* from = at.data<uint32_t>();
+    for (size_t k = 0; k < l.count; k++) {
+      size_t first = k / l.behind * l.behind * l.n + k % l.behind;
+      for (size_t i = 0; i < l.n; i++) {
+        size_t to = first + i * l.behind;
+        std::memcpy(y + to * width, x + (first + from[to] * l.behind) * width, width);
+      }
+    }
+  });
 }
 
 } // namespace
 
 void take_sorting() {
   auto x = array({1.0f, 2.0f});
-  stock_partition = take(mlx::core::partition(x, 1), "Partition", partition);
+  stock_partition = take(mlx::core::partition(x, 1), "Partition", cpu::partition);
   stock_sort = take(mlx::core::sort(x), "Sort", sorting<Sort, false, stock_sort>);
   stock_argsort = take(mlx::core::argsort(x), "ArgSort", sorting<ArgSort, true, stock_argsort>);
 }
