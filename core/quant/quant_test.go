@@ -52,6 +52,13 @@ func TestPickedMatrices(t *testing.T) {
 func TestEightBitFloatsComeBack(t *testing.T) {
 	x := core.From([]float32{0, 1, -1.5, 448, -0.0625, 1000})
 	require.Equal(t, []float32{0, 1, -1.5, 448, -0.0625, 448}, core.Data[float32](quant.FromFP8(quant.ToFP8(x), core.Float32)))
+	for _, d := range []core.DType{core.Float64, core.Float16, core.BFloat16} {
+		bytes := quant.ToFP8(x.AsType(d))
+		require.Equal(t, core.Data[uint8](quant.ToFP8(x)), core.Data[uint8](bytes), d)
+		back := quant.FromFP8(bytes, d)
+		require.Equal(t, d, back.DType())
+		require.Equal(t, []float32{0, 1, -1.5, 448, -0.0625, 448}, core.Data[float32](back.AsType(core.Float32)), d)
+	}
 }
 
 func TestBadArguments(t *testing.T) {

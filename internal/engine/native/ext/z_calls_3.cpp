@@ -763,7 +763,7 @@ int call_quant_to_fp8(uint64_t* w_) {
   Words in_{w_};
   mlx_array x = in_.array();
   mlx_array r_{nullptr};
-  if (T.mlx_to_fp8(&r_, x, adj_stream())) return -1;
+  if (T.mlx_to_fp8_mended(&r_, x, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 
@@ -772,7 +772,7 @@ int call_quant_from_fp8(uint64_t* w_) {
   mlx_array x = in_.array();
   mlx_dtype dtype = in_.dtype();
   mlx_array r_{nullptr};
-  if (T.mlx_from_fp8(&r_, x, dtype, adj_stream())) return -1;
+  if (T.mlx_from_fp8_mended(&r_, x, dtype, adj_stream())) return -1;
   return put_one(w_, r_);
 }
 

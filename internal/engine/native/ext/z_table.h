@@ -303,8 +303,8 @@ struct Table {
   int (*mlx_qqmm)(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array w_scales, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale_x, const mlx_array global_scale_w, const mlx_stream s);
   int (*mlx_gather_qmm_checked)(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales, const mlx_array biases, const mlx_array lhs_indices, const mlx_array rhs_indices, bool transpose, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale, bool sorted_indices, const mlx_stream s);
   int (*mlx_gather_qqmm_checked)(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales_w, const mlx_array lhs_indices, const mlx_array rhs_indices, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale_x, const mlx_array global_scale_w, bool sorted_indices, const mlx_stream s);
-  int (*mlx_to_fp8)(mlx_array* res, const mlx_array x, const mlx_stream s);
-  int (*mlx_from_fp8)(mlx_array* res, const mlx_array x, mlx_dtype dtype, const mlx_stream s);
+  int (*mlx_to_fp8_mended)(mlx_array* res, const mlx_array x, const mlx_stream s);
+  int (*mlx_from_fp8_mended)(mlx_array* res, const mlx_array x, mlx_dtype dtype, const mlx_stream s);
 };
 
 #define ADJ_FUNCTIONS(X) \
@@ -607,5 +607,5 @@ struct Table {
   X(mlx_qqmm) \
   X(mlx_gather_qmm_checked) \
   X(mlx_gather_qqmm_checked) \
-  X(mlx_to_fp8) \
-  X(mlx_from_fp8)
+  X(mlx_to_fp8_mended) \
+  X(mlx_from_fp8_mended)

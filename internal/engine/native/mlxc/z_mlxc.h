@@ -285,8 +285,8 @@ MLXC int mlx_quantized_matmul(mlx_array* res, const mlx_array x, const mlx_array
 MLXC int mlx_qqmm(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array w_scales, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale_x, const mlx_array global_scale_w, const mlx_stream s);
 MLXC int mlx_gather_qmm_checked(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales, const mlx_array biases, const mlx_array lhs_indices, const mlx_array rhs_indices, bool transpose, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale, bool sorted_indices, const mlx_stream s);
 MLXC int mlx_gather_qqmm_checked(mlx_array* res, const mlx_array x, const mlx_array w, const mlx_array scales_w, const mlx_array lhs_indices, const mlx_array rhs_indices, mlx_optional_int group_size, mlx_optional_int bits, const char* mode, const mlx_array global_scale_x, const mlx_array global_scale_w, bool sorted_indices, const mlx_stream s);
-MLXC int mlx_to_fp8(mlx_array* res, const mlx_array x, const mlx_stream s);
-MLXC int mlx_from_fp8(mlx_array* res, const mlx_array x, mlx_dtype dtype, const mlx_stream s);
+MLXC int mlx_to_fp8_mended(mlx_array* res, const mlx_array x, const mlx_stream s);
+MLXC int mlx_from_fp8_mended(mlx_array* res, const mlx_array x, mlx_dtype dtype, const mlx_stream s);
 
 #ifdef __cplusplus
 }

@@ -820,15 +820,15 @@ int mlx_gather_qqmm_checked(mlx_array* res, const mlx_array x, const mlx_array w
   });
 }
 
-int mlx_to_fp8(mlx_array* res, const mlx_array x, const mlx_stream s) {
+int mlx_to_fp8_mended(mlx_array* res, const mlx_array x, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::to_fp8(get(x), get(s)));
+    set(res, [](const auto& x, const auto& s) { return to_fp8(x.dtype() == float64 ? astype(x, float32, s) : x, s); }(get(x), get(s)));
   });
 }
 
-int mlx_from_fp8(mlx_array* res, const mlx_array x, mlx_dtype dtype, const mlx_stream s) {
+int mlx_from_fp8_mended(mlx_array* res, const mlx_array x, mlx_dtype dtype, const mlx_stream s) {
   return guard([&] {
-    set(res, mlx::core::from_fp8(get(x), get(dtype), get(s)));
+    set(res, [](const auto& x, const auto& dtype, const auto& s) { return dtype == float64 ? astype(from_fp8(x, float32, s), float64, s) : from_fp8(x, dtype, s); }(get(x), get(dtype), get(s)));
   });
 }
 

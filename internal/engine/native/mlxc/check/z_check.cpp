@@ -900,9 +900,9 @@ int (*check_mlx_qqmm)(mlx_array* res, const mlx_array x, const mlx_array w, cons
 #if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_gather_qqmm_checked)
 #error Adjoint uses its own mlx_gather_qqmm_checked
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_to_fp8)
-int (*check_mlx_to_fp8)(mlx_array* res, const mlx_array x, const mlx_stream s) = &mlx_to_fp8;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_to_fp8_mended)
+#error Adjoint uses its own mlx_to_fp8_mended
 #endif
-#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_from_fp8)
-int (*check_mlx_from_fp8)(mlx_array* res, const mlx_array x, mlx_dtype dtype, const mlx_stream s) = &mlx_from_fp8;
+#if !defined(ADJ_ONLY) || defined(ADJ_CHECK_mlx_from_fp8_mended)
+#error Adjoint uses its own mlx_from_fp8_mended
 #endif
