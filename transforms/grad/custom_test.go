@@ -390,3 +390,21 @@ func TestBehaviour23_RulesCostNothingWhenCompiled(t *testing.T) {
 	require.Equal(t, len(a.Program(x).Nodes), len(b.Program(x).Nodes), "%v", b.Program(x))
 	near(t, []float64{10, 20}, grad.Of(func(x arr) arr { return b.Call(x).Sum() })(x), 2)
 }
+
+// A rule within a function that has rules, called with what this is given, stays where the
+// outer function's other derivative is made of its operations.
+func TestRulesWithinRules(t *testing.T) {
+	inner := grad.Custom(func(x arr) arr { return x.Sin() }, grad.WithVJP(func(x, _, ct arr) arr { return ct.Mul(x.Cos()) }))
+	outer := grad.Custom(func(x arr) arr { return inner(x).Mul(x) }, grad.WithVJP(func(x, _, ct arr) arr {
+		return ct.Mul(x.Cos().Mul(x).Add(x.Sin()))
+	}))
+	plain := func(x arr) arr { return x.Sin().Mul(x) }
+	push := func(f func(arr) arr) func(arr) arr {
+		return func(x arr) arr { _, d := grad.JVP(f, x, x.Exp()); return d.Sum() }
+	}
+	x := vec(0.3, -1.2, 2)
+	require.InDelta(t, push(plain)(x).Item(), push(outer)(x).Item(), 1e-5)
+	want := floats(grad.Of(push(plain))(x))
+	require.InDeltaSlice(t, want, floats(grad.Of(push(outer))(x)), 1e-4)
+	require.InDeltaSlice(t, want, floats(compile.Of(grad.Of(push(outer))).Call(x)), 1e-4)
+}

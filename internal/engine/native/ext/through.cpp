@@ -147,10 +147,12 @@ Body without_arguments(const Graph& g, size_t n) {
   uint32_t next = g.inputs();
   std::vector<Graph::Node> nodes;
   for (auto node : g.nodes()) {
+    // What a function within makes of its argument stays, if that is this one's, too.
+    bool own = node.primitive->name() == Argument && node.in[0] < n;
     for (auto& i : node.in) {
       i = place[i];
     }
-    if (node.primitive->name() == Argument && node.in[0] < n) {
+    if (own) {
       place.push_back(node.in[0]);
       continue;
     }
